@@ -1,0 +1,139 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { CurationRule } from '../policy/curation/rule.ts'
+import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
+import type { RegistryError } from '../registry/errors.ts'
+import type { Caller, Domain, IndexFacts, Instant, PackageVersion, Repository, Tag } from '../registry/model.ts'
+import type { FormatId, PackageName } from '../registry/names.ts'
+import type { OpenedAsset } from '../registry/read.ts'
+import type { Registry } from '../registry/registry.ts'
+
+/** The actions of CodeArtifact's IAM that package managers' requests need. */
+export type DataAction = 'codeartifact:ReadFromRepository' | 'codeartifact:PublishPackageVersion' | 'codeartifact:PutPackageMetadata'
+
+/**
+ * What one kind of package brings along. Its folder is `formats/<id>/`, and exports it from `index.ts`.
+ * `test/formats.test.ts` holds the registered list against the folders on disk.
+ */
+export type Format = {
+  readonly id: FormatId
+  readonly ecosystem: Ecosystem
+  /** Names as people and APIs give them. `namespace` without `@`. */
+  parseName(name: string, namespace: string | null): PackageName
+  /** The module that implements `Renderer`; it is loaded in worker threads. */
+  readonly renderer: URL
+  /** The path below `/<format>/<domain>/<repository>` as it came (not decoded, query cut off), to what answers it. Throws `not_found`, `invalid`, `method_not_allowed`. */
+  match(method: string, path: string, headers: IncomingHttpHeaders): RouteMatch
+  renderError(error: RegistryError, request: { readonly headers: IncomingHttpHeaders; readonly requestId: string }): RenderedError
+}
+
+export type RenderedError = {
+  readonly status: number
+  /** HTTP/1.1 reason phrase, where the client prints it: printable Latin-1, no line breaks. */
+  readonly reasonPhrase?: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+export type RouteMatch = {
+  /** For logs and metrics: `packument`, `tarball`. */
+  readonly route: string
+  /** Asked of the policies before the handler runs. */
+  readonly action: DataAction
+  /** What it is asked for: this package of the repository, or (null) the repository itself. ReadFromRepository is always asked of the repository. */
+  readonly package: PackageName | null
+  handle(context: RequestContext): Promise<Answer>
+}
+
+export type RequestContext = {
+  readonly caller: Caller
+  readonly domain: Domain
+  readonly repository: Repository
+  readonly method: string
+  readonly headers: IncomingHttpHeaders
+  readonly query: URLSearchParams
+  /** The request's body as it came. Handlers bound what they read of it. */
+  readonly body: Readable
+  /** This repository's address as this client reaches it, ending in a slash: `http://127.0.0.1:8787/npm/local/main/`. */
+  readonly endpoint: string
+  readonly registry: Registry
+  /** A rendered answer, kept or made now. Reading rights were asked for already; curation is inside. */
+  kept(name: PackageName, form: string): Promise<KeptAnswer>
+  /** Ends the whole request; milliseconds since 1970. */
+  readonly deadline: Instant
+}
+
+/** Bytes of a rendered document, whole, in one content encoding. */
+export type KeptAnswer = {
+  readonly body: Uint8Array
+  readonly contentType: string
+  /** Strong, quoted, under 60 bytes, one per form and encoding. */
+  readonly etag: string
+  readonly encoding: 'identity' | 'gzip'
+  /** Shown to people by clients that can: npm's `npm-notice`. */
+  readonly notice: string | null
+  readonly lastModified: Instant | null
+  /** The upstream was unreachable when it was made. */
+  readonly stale: boolean
+}
+
+export type Answer =
+  | {
+      readonly kind: 'kept'
+      readonly answer: KeptAnswer
+      /** `Cache-Control`, and whatever else the format wants beside what every kept answer carries (ETag, Vary, length). */
+      readonly headers: Readonly<Record<string, string>>
+    }
+  | {
+      /** Ranges, conditions and HEAD are the server's business. */
+      readonly kind: 'asset'
+      readonly asset: OpenedAsset
+      readonly contentType: string
+      readonly headers: Readonly<Record<string, string>>
+    }
+  | { readonly kind: 'json'; readonly status: number; readonly body: unknown; readonly headers?: Readonly<Record<string, string>> }
+  | { readonly kind: 'text'; readonly status: number; readonly body: string; readonly headers?: Readonly<Record<string, string>> }
+  | { readonly kind: 'redirect'; readonly status: 301 | 308; readonly location: string }
+
+// -------------------------------------------------------------------------------------- in worker threads
+
+export type RenderInput = {
+  readonly name: PackageName
+  /** The format's own word for which answer is wanted: `full`, `abbreviated`, `version:1.2.3`, `json`, `html`. */
+  readonly form: string
+  /** `RequestContext.endpoint` */
+  readonly endpoint: string
+  /** What a connection offers, where the name may come from upstream. */
+  readonly index: {
+    /** sha256 of `document`: the same id is the same bytes, so a parsed one may be remembered. */
+    readonly id: string
+    /** As `Renderer.readIndex` returned it. */
+    readonly document: Uint8Array
+    readonly facts: IndexFacts
+    /** Where not null, only these versions of it count: the connection is gone or says the package is, and they were kept. */
+    readonly only: readonly string[] | null
+  } | null
+  /** Published here, in search order: the first of two equal versions counts. They win over the index. */
+  readonly hosted: readonly PackageVersion[]
+  readonly tags: readonly Tag[]
+  readonly rules: readonly CurationRule[]
+  readonly now: Instant
+}
+
+export type Rendered =
+  | {
+      readonly kind: 'document'
+      readonly body: Uint8Array
+      readonly contentType: string
+      readonly notice: string | null
+      readonly lastModified: Instant | null
+      /** When time alone makes it wrong (a held version comes of age); null for never. */
+      readonly expiresAt: Instant | null
+    }
+  | { readonly kind: 'refused'; readonly code: 'not_found' | 'held'; readonly message: string }
+
+/** The module at `Format.renderer` exports these. Pure: the same input gives the same bytes. */
+export type Renderer = {
+  readIndex(fetched: FetchedIndex, name: PackageName): ParsedIndex
+  render(input: RenderInput): Rendered
+}

@@ -1,0 +1,31 @@
+import type { IndexFacts } from './model.ts'
+import type { FormatId, PackageName } from './names.ts'
+
+/** What an upstream answered for an index, as it came (content encoding undone). */
+export type FetchedIndex = {
+  readonly body: Uint8Array
+  /** As sent, lower-cased, without parameters; empty if none. */
+  readonly contentType: string
+  /** After redirects; relative file URLs resolve against it. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export type ParsedIndex = {
+  readonly facts: IndexFacts
+  /** The document in the one form that is kept: npm's JSON as it came, PyPI's always as JSON. */
+  readonly document: Uint8Array
+}
+
+/** What the core and `upstream/` need to know of a format. Pure: no I/O, no clock. */
+export type Ecosystem = {
+  readonly format: FormatId
+  /** Path of a package's index below a connection's URL, encoded, without a leading slash. */
+  indexPath(name: PackageName): string
+  /** `Accept` when asking for an index. */
+  readonly indexAccept: string
+  /** Negative where `a` comes before `b` in the format's order of versions; versions that are none come first. */
+  compareVersions(a: string, b: string): number
+  /** `Content-Type` of a package file. */
+  fileType(file: string): string
+}

@@ -1,0 +1,237 @@
+import type { AccountId, ConnectionName, DomainName, FormatId, PackageKey, PackageName, RepositoryName } from './names.ts'
+
+/** Milliseconds since 1970-01-01T00:00:00Z. */
+export type Instant = number
+
+/** Lower-case hexadecimal. */
+export type Hex = string
+
+/** Text that `auth/secrets.ts` sealed under the installation's master key; nothing else can read it. */
+export type Sealed = string
+
+// ---------------------------------------------------------------------------------------------- identities
+
+export type Account = { readonly id: AccountId; readonly createdAt: Instant }
+
+export type User = {
+  readonly account: AccountId
+  readonly name: string
+  /** Never used again, so that a user made anew under an old name inherits nothing. `AIDA` and 16 letters or digits. */
+  readonly id: string
+  readonly createdAt: Instant
+}
+
+export type AccessKey = {
+  /** `AKIA` and 16 letters or digits. */
+  readonly id: string
+  readonly account: AccountId
+  readonly userName: string
+  readonly userId: string
+  readonly secret: Sealed
+  readonly createdAt: Instant
+  readonly revokedAt: Instant | null
+}
+
+/** A policy document attached to a user. `document` is the JSON text as it was given. */
+export type IdentityPolicy = {
+  readonly account: AccountId
+  readonly userName: string
+  readonly name: string
+  readonly document: string
+}
+
+/** A token signing key. Public keys of all of them are published; the newest that is not retired signs. */
+export type SigningKey = {
+  readonly id: string
+  readonly algorithm: 'EdDSA'
+  readonly publicJwk: string
+  readonly privateJwk: Sealed
+  readonly createdAt: Instant
+  readonly retiredAt: Instant | null
+}
+
+/** Who calls, as established by `auth/`. `domain` is set where a token narrows the caller to one domain. */
+export type Caller =
+  | { readonly kind: 'anonymous' }
+  | {
+      readonly kind: 'user'
+      readonly account: AccountId
+      readonly userName: string
+      readonly userId: string
+      /** `arn:aws:iam::111122223333:user/bob` */
+      readonly arn: string
+      readonly domain: DomainName | null
+      /** How the caller proved it, for logs: an access key id or a token id. Never a secret. */
+      readonly credential: string
+    }
+
+export const ANONYMOUS: Caller = { kind: 'anonymous' }
+
+// ------------------------------------------------------------------------------------------------ topology
+
+/** Names that belong to the domain before their first publish: every key of the format that starts with `prefix`. */
+export type ReservedPrefix = { readonly format: FormatId; readonly prefix: string }
+
+export type Domain = {
+  readonly name: DomainName
+  readonly owner: AccountId
+  readonly createdAt: Instant
+  readonly reserved: readonly ReservedPrefix[]
+}
+
+export type Repository = {
+  readonly domain: DomainName
+  readonly name: RepositoryName
+  readonly administrator: AccountId
+  readonly description: string | null
+  readonly createdAt: Instant
+  /** Direct upstreams, in the order in which they are searched; at most 10. */
+  readonly upstreams: readonly RepositoryName[]
+  readonly connections: readonly ConnectionName[]
+}
+
+/** A public or private registry that repositories may draw from. */
+export type Connection = {
+  readonly name: ConnectionName
+  readonly format: FormatId
+  /** npm: the registry root. PyPI: the simple root, used as given. Ends in a slash. */
+  readonly url: string
+  /** Origins (`https://files.example`) that its index may point files at, besides its own. */
+  readonly fileOrigins: readonly string[]
+  readonly credentials: Sealed | null
+  readonly builtIn: boolean
+}
+
+// ------------------------------------------------------------------------------------------------ packages
+
+/** CodeArtifact's statuses. */
+export type VersionStatus = 'Published' | 'Unfinished' | 'Unlisted' | 'Archived' | 'Disposed' | 'Deleted'
+
+/** INTERNAL: published here. EXTERNAL: fetched from a connection. */
+export type Origin = 'INTERNAL' | 'EXTERNAL'
+
+export type Switch = 'ALLOW' | 'BLOCK'
+export type OriginControls = { readonly publish: Switch; readonly upstream: Switch }
+
+/** A package as one repository holds it. */
+export type Package = {
+  readonly domain: DomainName
+  readonly repository: RepositoryName
+  readonly format: FormatId
+  readonly key: PackageKey
+  readonly origin: OriginControls
+  /** True where a person set `origin`, false where the first version did. */
+  readonly originIsExplicit: boolean
+}
+
+/** Digests of a file's bytes. sha256 is always there: it is the blob's name. */
+export type Digests = {
+  readonly sha256: Hex
+  readonly sha512?: Hex
+  readonly sha1?: Hex
+  readonly md5?: Hex
+  /** BLAKE2b with 256 bits. */
+  readonly blake2b?: Hex
+}
+
+export type Asset = {
+  /** File name, unique within its version. */
+  readonly file: string
+  /** Bytes. */
+  readonly size: number
+  readonly digests: Digests
+  readonly createdAt: Instant
+  /** Where the file lies below a PyPI file root, if its origin had a layout: `packages/aa/bb/rest/file`. */
+  readonly path: string | null
+  /** A small file served beside this one (PEP 658): its blob and its size. */
+  readonly sideCar: { readonly sha256: Hex; readonly size: number } | null
+  /** What the format keeps about the file, as JSON text: requires-python, upload time ... */
+  readonly metadata: string | null
+}
+
+export type PackageVersion = {
+  readonly domain: DomainName
+  readonly repository: RepositoryName
+  readonly format: FormatId
+  readonly key: PackageKey
+  readonly version: string
+  readonly status: VersionStatus
+  /** Opaque; names one exact set of assets and metadata, and changes with each change. */
+  readonly revision: string
+  readonly origin: Origin
+  /** The connection through which an EXTERNAL version came, or the repository where an INTERNAL one was published. */
+  readonly entryPoint: string
+  readonly createdAt: Instant
+  readonly publishedAt: Instant
+  /** What the format keeps about the version, as JSON text: npm's manifest. */
+  readonly metadata: string | null
+  readonly assets: readonly Asset[]
+}
+
+export type Tag = { readonly tag: string; readonly version: string }
+
+/** What a domain knows about a name, whichever repository holds it. */
+export type NameRecord = {
+  readonly domain: DomainName
+  readonly format: FormatId
+  readonly key: PackageKey
+  /** It was published in a repository of the domain, once and for all. */
+  readonly owned: boolean
+  /** It was fetched from a connection through a repository of the domain. */
+  readonly ingested: boolean
+}
+
+// ------------------------------------------------------------------------------------- what upstreams offer
+
+/** A digest that an index declares, by algorithm. */
+export type DeclaredDigests = Partial<Record<'sha512' | 'sha384' | 'sha256' | 'sha1' | 'md5', Hex>>
+
+/** What curation and resolution need to know of one version of an index, without its document. */
+export type IndexVersion = {
+  readonly version: string
+  readonly publishedAt: Instant | null
+  readonly license: string | null
+}
+
+/** One file that an index offers. */
+export type IndexFile = {
+  readonly file: string
+  readonly version: string
+  /** Absolute. */
+  readonly url: string
+  /** Below the connection's file root where the layout is worth keeping (PyPI). */
+  readonly path: string | null
+  readonly digests: DeclaredDigests
+  readonly size: number | null
+  readonly publishedAt: Instant | null
+  /** The index offers `<url>.metadata` (PEP 658): its sha256, or true where the digest is not given. */
+  readonly sideCar: { readonly sha256: Hex } | true | null
+}
+
+/** The compact facts of one index, made once when it arrives so that nothing else parses the document. */
+export type IndexFacts = {
+  readonly versions: readonly IndexVersion[]
+  readonly files: readonly IndexFile[]
+  /** A number that only grows upstream, where there is one (PyPI's serial); an older document never replaces a newer. */
+  readonly serial: number | null
+}
+
+/** A connection's index of one package, as it was last seen. */
+export type CachedIndex = {
+  readonly connection: ConnectionName
+  readonly format: FormatId
+  readonly key: PackageKey
+  /** absent: the connection said that it has no such package. */
+  readonly state: 'present' | 'absent'
+  /** The kept document's blob (zstd-compressed); null when absent. */
+  readonly document: { readonly sha256: Hex; readonly size: number } | null
+  readonly facts: IndexFacts | null
+  readonly etag: string | null
+  readonly lastModified: string | null
+  readonly checkedAt: Instant
+  readonly freshUntil: Instant
+  /** Moves whenever the document or the state does; kept answers are bound to it. */
+  readonly revision: number
+}
+
+export type { PackageName }

@@ -1,0 +1,248 @@
+import type { CurationRule } from '../policy/curation/rule.ts'
+import type { Change } from './changes.ts'
+import type { RecordedEvent } from './events.ts'
+import type {
+  AccessKey,
+  Account,
+  Asset,
+  CachedIndex,
+  Connection,
+  Digests,
+  Domain,
+  Hex,
+  IdentityPolicy,
+  IndexFile,
+  Instant,
+  NameRecord,
+  Package,
+  PackageVersion,
+  Repository,
+  SigningKey,
+  Tag,
+  User,
+} from './model.ts'
+import type { AccountId, ConnectionName, DomainName, FormatId, PackageKey, PackageName, RepositoryName } from './names.ts'
+
+// What the core asks of the world. Drivers prove themselves with the suites in test/conformance/.
+
+export interface Clock {
+  now(): Instant
+}
+
+// -------------------------------------------------------------------------------------------------- metadata
+
+/** A page of a listing; `next` goes into `after` of the following call, null at the end. */
+export type Page<T> = { readonly items: readonly T[]; readonly next: string | null }
+
+/** Counters that decide whether an answer made earlier still holds. They only grow. */
+export type Revision = {
+  /** Moves with every change of accounts, identities, domains, repositories, connections, policies and rules. */
+  readonly topology: number
+  /** Moves with every change of what the domain publishes under the name. 0 where nothing ever did. */
+  readonly package: number
+  /** The cached index that was asked about: its revision and its freshness; null where there is none. */
+  readonly index: { readonly revision: number; readonly freshUntil: Instant } | null
+}
+
+export interface TopologyReads {
+  findSetting(key: string): Promise<string | undefined>
+  listAccounts(): Promise<readonly Account[]>
+  findAccount(id: AccountId): Promise<Account | undefined>
+  findDomain(name: DomainName): Promise<Domain | undefined>
+  listDomains(): Promise<readonly Domain[]>
+  findRepository(domain: DomainName, name: RepositoryName): Promise<Repository | undefined>
+  /** All repositories of a domain, by name. */
+  listRepositories(domain: DomainName): Promise<readonly Repository[]>
+  findConnection(name: ConnectionName): Promise<Connection | undefined>
+  listConnections(): Promise<readonly Connection[]>
+  /** Rules of the domain, by id. */
+  listRules(domain: DomainName): Promise<readonly CurationRule[]>
+}
+
+export interface IdentityReads {
+  findUser(account: AccountId, name: string): Promise<User | undefined>
+  listUsers(account: AccountId): Promise<readonly User[]>
+  findAccessKey(id: string): Promise<AccessKey | undefined>
+  listAccessKeys(account: AccountId, userName: string): Promise<readonly AccessKey[]>
+  listIdentityPolicies(account: AccountId, userName: string): Promise<readonly IdentityPolicy[]>
+  /** Newest first, retired ones included. */
+  listSigningKeys(): Promise<readonly SigningKey[]>
+}
+
+/** One asset with the version that holds it. */
+export type FoundAsset = { readonly version: Omit<PackageVersion, 'assets'>; readonly asset: Asset }
+
+export interface PackageReads {
+  /**
+   * The counters, and one cached index's freshness, in one round trip: what a warm request costs.
+   * `index` names the connection whose index the answer was made from; null asks for none.
+   */
+  readRevision(of: {
+    domain: DomainName
+    format: FormatId
+    key: PackageKey
+    index: ConnectionName | null
+  }): Promise<Revision>
+  findName(domain: DomainName, format: FormatId, key: PackageKey): Promise<NameRecord | undefined>
+  findPackages(domain: DomainName, format: FormatId, key: PackageKey): Promise<readonly Package[]>
+  /** Versions with their assets that these repositories hold, in any status, in the order of `repositories`, then of creation. */
+  listVersions(
+    domain: DomainName,
+    repositories: readonly RepositoryName[],
+    format: FormatId,
+    key: PackageKey,
+  ): Promise<readonly PackageVersion[]>
+  listTags(
+    domain: DomainName,
+    repositories: readonly RepositoryName[],
+    format: FormatId,
+    key: PackageKey,
+  ): Promise<readonly (Tag & { readonly repository: RepositoryName })[]>
+  /** The first of `repositories` that holds the file. */
+  findAsset(
+    domain: DomainName,
+    repositories: readonly RepositoryName[],
+    format: FormatId,
+    key: PackageKey,
+    file: string,
+  ): Promise<FoundAsset | undefined>
+  listPackages(
+    domain: DomainName,
+    repository: RepositoryName,
+    filter: { format?: FormatId; prefix?: string; limit: number; after?: string },
+  ): Promise<Page<Package>>
+}
+
+export interface IndexReads {
+  /** With its facts. */
+  findIndex(connection: ConnectionName, format: FormatId, key: PackageKey): Promise<CachedIndex | undefined>
+}
+
+export type BlobRecord = {
+  readonly sha256: Hex
+  readonly size: number
+  readonly lastUsedAt: Instant
+  /** Only things that an upstream can give again refer to it. */
+  readonly cachedOnly: boolean
+}
+
+/** The ledger of blobs: who refers to them and when they were last of use. Collection is decided on it alone. */
+export interface BlobLedger {
+  /** Remembers that blobs were of use; callers batch, a lost batch is harmless. */
+  touchBlobs(used: readonly { readonly sha256: Hex; readonly at: Instant }[]): Promise<void>
+  /** Bytes of everything, and of what is only cached. */
+  blobTotals(): Promise<{ readonly bytes: number; readonly cachedBytes: number; readonly count: number }>
+  /** Marks up to `limit` blobs that nothing refers to and that were last of use before `before`; a commit that refers to one again clears the mark. */
+  condemnUnreferenced(before: Instant, limit: number): Promise<readonly Hex[]>
+  /** Marks the least recently used of what is only cached, up to `bytes` together, and forgets the cached assets and indexes that refer to it. */
+  condemnCached(bytes: number, before: Instant): Promise<readonly Hex[]>
+  /** Forgets a blob if it is still marked; false where somebody refers to it again, and then its file must stay. */
+  forgetBlob(sha256: Hex): Promise<boolean>
+  /** Every blob that something refers to, for fsck. */
+  listBlobs(after: Hex | null, limit: number): Promise<readonly BlobRecord[]>
+}
+
+export interface EventReads {
+  /** In order of being recorded; `after` is an opaque position, null for the beginning. */
+  listEvents(filter: { account?: AccountId; limit: number; after?: string }): Promise<Page<RecordedEvent>>
+}
+
+export interface FailureLedger {
+  /** Counts one failed log-in under `key` and returns how many there were within the last `windowMs`. */
+  recordFailure(key: string, now: Instant, windowMs: number): Promise<number>
+  countFailures(key: string, now: Instant, windowMs: number): Promise<number>
+  clearFailures(key: string): Promise<void>
+}
+
+export interface MetadataStore
+  extends TopologyReads, IdentityReads, PackageReads, IndexReads, BlobLedger, EventReads, FailureLedger, AsyncDisposable {
+  /** Applies all changes in order, or none. Once it resolves, they survive a crash of the machine. */
+  commit(changes: readonly Change[]): Promise<void>
+  /** Resolves if the store answers. */
+  ping(): Promise<void>
+}
+
+// ----------------------------------------------------------------------------------------------------- blobs
+
+/** Bytes that can be read at any position, also while they are still arriving. */
+export interface ReadableBlob extends AsyncDisposable {
+  /** Bytes in all; null as long as that is not known. */
+  readonly size: number | null
+  /**
+   * Reads into `into` from `position` and returns how many bytes it read; 0 only at the end. Waits for bytes that have not
+   * arrived. Throws if they never will.
+   */
+  read(into: Uint8Array, position: number): Promise<number>
+}
+
+export type DigestAlgorithm = 'sha512' | 'sha384' | 'sha1' | 'md5' | 'blake2b'
+
+export type Landed = {
+  readonly size: number
+  readonly digests: Digests & { readonly sha384?: Hex }
+}
+
+/** A blob that is being written. Dispose of one that was not committed and its bytes are gone. */
+export interface PendingBlob extends AsyncDisposable {
+  /** Bytes written so far. */
+  readonly size: number
+  write(chunk: Uint8Array): Promise<void>
+  /** Ends the writing and tells the digests; no more writes after it. */
+  finish(): Promise<Landed>
+  /** Reads what was written so far, at most up to `size`. Does not wait. */
+  read(into: Uint8Array, position: number): Promise<number>
+  /** Makes the bytes durable under their sha256; the same bytes landing twice is fine. Calls `finish` if nobody did. */
+  commit(): Promise<Landed>
+}
+
+export interface BlobStore {
+  /** `digests`: algorithms to compute besides sha256. */
+  begin(options?: { digests?: readonly DigestAlgorithm[] }): Promise<PendingBlob>
+  /** undefined where there is no such blob. */
+  open(sha256: Hex): Promise<(ReadableBlob & { readonly size: number }) | undefined>
+  stat(sha256: Hex): Promise<{ readonly size: number } | undefined>
+  /** Takes the bytes out of sight, so that `confirm` can still bring them back; see storage/blobs/collect.ts. */
+  remove(sha256: Hex, confirm: () => Promise<boolean>): Promise<'removed' | 'kept' | 'missing'>
+  list(): AsyncIterable<{ readonly sha256: Hex; readonly size: number }>
+}
+
+// ------------------------------------------------------------------------------------------------- upstreams
+
+export type IndexAnswer = {
+  readonly index: CachedIndex
+  /** The upstream could not be asked and this is what it said earlier. */
+  readonly stale: boolean
+}
+
+/** A file that a connection gives, readable while it arrives. The last bytes are withheld until the digest matches. */
+export type Download = {
+  /** Bytes in all, as the index or the upstream declared it; null if neither did. */
+  readonly size: number | null
+  readonly body: ReadableBlob
+  /** True where an earlier request had started it. */
+  readonly joined: boolean
+  /** Resolves when the verified bytes are durable; rejects where they never will be. */
+  readonly landed: Promise<Landed>
+}
+
+export interface Upstream {
+  /**
+   * What the connection offers under a name: from the cache while fresh, else asked anew. A failing upstream yields the
+   * stale copy; where there is none, `upstream_down` or `upstream_slow` is thrown, never an absent index.
+   */
+  readIndex(
+    connection: Connection,
+    name: PackageName,
+    options: {
+      deadline: Instant
+      /** Serve a stale copy at once and ask behind it. */
+      whileRevalidating?: boolean
+      /** Ask even if the copy is fresh (a client sent `Cache-Control: no-cache`, or an operator refreshes). */
+      force?: boolean
+    },
+  ): Promise<IndexAnswer>
+  /** One request upstream per file and process, however many ask. A caller that goes away does not end it. */
+  download(connection: Connection, file: IndexFile, options: { deadline: Instant; onLanded?: (landed: Landed) => Promise<void> }): Promise<Download>
+  /** The bytes of a small file beside a file (`<url>.metadata`), verified where a digest is declared. At most 16 MiB. */
+  readSideCar(connection: Connection, file: IndexFile, options: { deadline: Instant }): Promise<Uint8Array>
+}
