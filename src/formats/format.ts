@@ -3,9 +3,9 @@ import type { Readable } from 'node:stream'
 import type { CurationRule } from '../policy/curation/rule.ts'
 import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
 import type { RegistryError } from '../registry/errors.ts'
-import type { Caller, Domain, IndexFacts, Instant, PackageVersion, Repository, Tag } from '../registry/model.ts'
+import type { IndexFacts, Instant, PackageVersion, Tag } from '../registry/model.ts'
 import type { FormatId, PackageName } from '../registry/names.ts'
-import type { OpenedAsset } from '../registry/read.ts'
+import type { OpenedAsset, Scope } from '../registry/read.ts'
 import type { Registry } from '../registry/registry.ts'
 
 /** The actions of CodeArtifact's IAM that package managers' requests need. */
@@ -46,9 +46,8 @@ export type RouteMatch = {
 }
 
 export type RequestContext = {
-  readonly caller: Caller
-  readonly domain: Domain
-  readonly repository: Repository
+  /** Who asks, and in which repository of which domain. */
+  readonly scope: Scope
   readonly method: string
   readonly headers: IncomingHttpHeaders
   readonly query: URLSearchParams
@@ -58,7 +57,12 @@ export type RequestContext = {
   readonly endpoint: string
   readonly registry: Registry
   /** A rendered answer, kept or made now. Reading rights were asked for already; curation is inside. */
-  kept(name: PackageName, form: string): Promise<KeptAnswer>
+  kept(
+    name: PackageName,
+    form: string,
+    /** askUpstream false: answer from what is here, tell no upstream the name. fresh: the client wants no stale copy. */
+    options?: { readonly askUpstream?: boolean; readonly fresh?: boolean },
+  ): Promise<KeptAnswer>
   /** Ends the whole request; milliseconds since 1970. */
   readonly deadline: Instant
 }

@@ -65,7 +65,7 @@ export type Change =
   | { readonly change: 'delete-connection'; readonly connection: ConnectionName }
   | { readonly change: 'create-rule'; readonly rule: CurationRule }
   | { readonly change: 'delete-rule'; readonly domain: DomainName; readonly id: string }
-  // --- packages (these move the package's counter in the domain, but for what retention does: see ensure-…)
+  // --- packages (these move the package's counter in the domain, but for what retention and `ensure-…` do)
   /** Refused with `conflict` where the name was ingested and `evenIfIngested` is false. */
   | {
       readonly change: 'own-name'
@@ -86,8 +86,8 @@ export type Change =
   /** Makes the package where it is missing; marks its origin controls as set by a person. */
   | { readonly change: 'set-origin'; readonly at: PackageAt; readonly origin: OriginControls }
   | { readonly change: 'create-version'; readonly version: Omit<PackageVersion, 'assets'> }
-  /** Retention's: does not move the counter, since it alters no answer. */
-  | { readonly change: 'ensure-version'; readonly version: Omit<PackageVersion, 'assets'> }
+  /** As `create-version`, for what was fetched from upstream: it alters no answer, so it does not move the counter. */
+  | { readonly change: 'retain-version'; readonly version: Omit<PackageVersion, 'assets'> }
   /** Refused with `conflict` where the version's revision is no longer `was`. */
   | {
       readonly change: 'set-version'
@@ -99,8 +99,8 @@ export type Change =
     }
   /** Refused with `conflict` where the version has a file of that name already. Registers the file's blobs. */
   | { readonly change: 'create-asset'; readonly at: VersionAt; readonly asset: Asset }
-  /** Retention's: does not move the counter. Registers the file's blobs. */
-  | { readonly change: 'ensure-asset'; readonly at: VersionAt; readonly asset: Asset }
+  /** As `create-asset`, for what was fetched from upstream: it does not move the counter. */
+  | { readonly change: 'retain-asset'; readonly at: VersionAt; readonly asset: Asset }
   /** Makes the tag or moves it. Refused with `not_found` where the repository does not hold the version. */
   | { readonly change: 'put-tag'; readonly at: PackageAt; readonly tag: string; readonly version: string }
   /** Makes the tag where the package has none of that name. */
@@ -118,6 +118,17 @@ export type Change =
       readonly checkedAt: Instant
       readonly freshUntil: Instant
       readonly etag: string | null
+    }
+  /** Keeps a small file that an upstream offers beside a package file, whether or not the package file was ever fetched. Registers its blob. */
+  | {
+      readonly change: 'put-side-car'
+      readonly connection: ConnectionName
+      readonly format: FormatId
+      readonly key: PackageKey
+      /** The package file that it stands beside. */
+      readonly file: string
+      readonly sha256: string
+      readonly size: number
     }
   // --- what it announces
   | { readonly change: 'announce'; readonly event: EventDraft }

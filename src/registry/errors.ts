@@ -50,6 +50,8 @@ export type ErrorDetails = {
   readonly retryAfter?: number
   /** Total length in bytes, for `range`. */
   readonly size?: number
+  /** What AWS calls this very error, where its clients tell it from others of the same code: `InvalidSignatureException`. */
+  readonly awsCode?: string
 }
 
 /** The one error class whose message is meant for the person at the other end. Anything else that is thrown is a bug. */

@@ -163,6 +163,8 @@ export type PackageVersion = {
   readonly entryPoint: string
   readonly createdAt: Instant
   readonly publishedAt: Instant
+  /** SPDX expression, or whatever the package says in its place. */
+  readonly license: string | null
   /** What the format keeps about the version, as JSON text: npm's manifest. */
   readonly metadata: string | null
   readonly assets: readonly Asset[]

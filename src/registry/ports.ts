@@ -116,6 +116,13 @@ export interface PackageReads {
 export interface IndexReads {
   /** With its facts. */
   findIndex(connection: ConnectionName, format: FormatId, key: PackageKey): Promise<CachedIndex | undefined>
+  /** What `put-side-car` kept; its blob counts as cached only. */
+  findSideCar(
+    connection: ConnectionName,
+    format: FormatId,
+    key: PackageKey,
+    file: string,
+  ): Promise<{ readonly sha256: Hex; readonly size: number } | undefined>
 }
 
 export type BlobRecord = {
@@ -136,9 +143,13 @@ export interface BlobLedger {
   condemnUnreferenced(before: Instant, limit: number): Promise<readonly Hex[]>
   /** Marks the least recently used of what is only cached, up to `bytes` together, and forgets the cached assets and indexes that refer to it. */
   condemnCached(bytes: number, before: Instant): Promise<readonly Hex[]>
+  /** Like `condemnCached` for these blobs, whenever they were of use: their files are lost or damaged. Returns those that it marked; what is not only cached stays as it is. */
+  condemnDamaged(damaged: readonly Hex[]): Promise<readonly Hex[]>
+  /** Makes a row, last of use at `at`, for stored blobs that it has none of (landed for a write that was then refused), so that they are collected like others. What it knows stays as it is. */
+  adoptBlobs(found: readonly { readonly sha256: Hex; readonly size: number }[], at: Instant): Promise<void>
   /** Forgets a blob if it is still marked; false where somebody refers to it again, and then its file must stay. */
   forgetBlob(sha256: Hex): Promise<boolean>
-  /** Every blob that something refers to, for fsck. */
+  /** Every blob that something refers to, by sha256, for fsck. `after` need not be a blob's: any text that sorts before. */
   listBlobs(after: Hex | null, limit: number): Promise<readonly BlobRecord[]>
 }
 
@@ -198,11 +209,12 @@ export interface PendingBlob extends AsyncDisposable {
 export interface BlobStore {
   /** `digests`: algorithms to compute besides sha256. */
   begin(options?: { digests?: readonly DigestAlgorithm[] }): Promise<PendingBlob>
-  /** undefined where there is no such blob. */
-  open(sha256: Hex): Promise<(ReadableBlob & { readonly size: number }) | undefined>
+  /** undefined where there is no such blob, or where it has not the size that is expected of it: then it is damaged, as good as lost. */
+  open(sha256: Hex, expected?: { readonly size: number }): Promise<(ReadableBlob & { readonly size: number }) | undefined>
   stat(sha256: Hex): Promise<{ readonly size: number } | undefined>
   /** Takes the bytes out of sight, so that `confirm` can still bring them back; see storage/blobs/collect.ts. */
   remove(sha256: Hex, confirm: () => Promise<boolean>): Promise<'removed' | 'kept' | 'missing'>
+  /** By sha256, in rising order. */
   list(): AsyncIterable<{ readonly sha256: Hex; readonly size: number }>
 }
 

@@ -1,0 +1,300 @@
+import { curate, rulesFor } from '../policy/curation/curate.ts'
+import type { CurationRule, VersionFacts } from '../policy/curation/rule.ts'
+import { RegistryError } from './errors.ts'
+import type { Caller, CachedIndex, Connection, DeclaredDigests, Domain, Hex, IndexFile, Instant, PackageVersion, Repository, Tag } from './model.ts'
+import { displayName, type ConnectionName, type PackageName } from './names.ts'
+import { isOwned, mayAskUpstream, type OriginFacts } from './origin.ts'
+import type { BlobStore, Clock, FoundAsset, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
+import { retain } from './retain.ts'
+import { connectionsAlong, searchPath, type DomainView } from './topology.ts'
+
+// The two doors out of a registry: an index of a package, and a file of it. Policy stands in both. A third door needs a
+// decision record.
+
+/** Where a request arrived, and who sent it. */
+export type Scope = {
+  readonly caller: Caller
+  readonly view: DomainView
+  readonly domain: Domain
+  readonly repository: Repository
+}
+
+/** What an answer about a package is made from: hand it to the format's renderer. */
+export type PackageSources = {
+  readonly index: {
+    readonly connection: ConnectionName
+    /** The connection's document in the blob store, zstd-compressed. */
+    readonly document: Hex
+    readonly facts: NonNullable<CachedIndex['facts']>
+    /** Where not null, only these versions of it count. */
+    readonly only: readonly string[] | null
+  } | null
+  readonly hosted: readonly PackageVersion[]
+  readonly tags: readonly Tag[]
+  readonly rules: readonly CurationRule[]
+  /** The index whose revision the answer depends on, whether or not anything of it is used; null for none. */
+  readonly dependsOn: { readonly connection: ConnectionName; readonly revision: number } | null
+  readonly stale: boolean
+}
+
+export type OpenedAsset = {
+  readonly file: string
+  readonly version: string
+  /** Known before the first byte wherever the store or the index declares it. */
+  readonly sha256: Hex | null
+  /** Strong and quoted; null where no digest is known yet. */
+  readonly etag: string | null
+  /** Bytes; null where nobody declared it yet. */
+  readonly size: number | null
+  readonly body: ReadableBlob
+  /** hit: from the store. miss: it is arriving from upstream for this request. joined: for an earlier one. */
+  readonly cache: 'hit' | 'miss' | 'joined'
+}
+
+export type ReadOptions = {
+  readonly deadline: Instant
+  /** False: answer from what is here (a publisher's look-up must not tell the upstream a private name). */
+  readonly askUpstream?: boolean
+  /** Serve a stale index and refresh it behind; true unless the client asked for fresh data. */
+  readonly whileRevalidating?: boolean
+}
+
+export type AssetSelection = {
+  readonly file: string
+  /** Refuse a file of that name that lies elsewhere; for formats whose URLs keep the upstream's layout. */
+  readonly path?: string
+  /** The small file beside it (PEP 658's `.metadata`) instead of the file. */
+  readonly sideCar?: boolean
+}
+
+export type ReadParts = {
+  readonly store: MetadataStore
+  readonly blobs: BlobStore
+  readonly upstream: Upstream
+  readonly clock: Clock
+  /** Remembers that a blob was of use. */
+  readonly used: (sha256: Hex) => void
+  /** A retention that failed does not fail the download; it is reported here. */
+  readonly onRetentionFailure: (error: unknown, file: string) => void
+}
+
+export const notFound = (name: PackageName, what?: string): RegistryError =>
+  new RegistryError('not_found', what ? `${what} of ${displayName(name)} was not found` : `${displayName(name)} was not found`, {
+    resourceType: what ? 'asset' : 'package',
+    resourceId: displayName(name),
+  })
+
+async function originFacts({ store }: ReadParts, scope: Scope, name: PackageName): Promise<OriginFacts> {
+  const [record, packages] = await Promise.all([
+    store.findName(scope.domain.name, name.format, name.key),
+    store.findPackages(scope.domain.name, name.format, name.key),
+  ])
+  return { name, domain: scope.domain, record, packages }
+}
+
+/**
+ * The first connection along the way that has the name. One that fails ends the search: what a lower one offers under the
+ * name may be somebody else's (decision 5).
+ */
+async function findUpstream(parts: ReadParts, scope: Scope, name: PackageName, along: readonly Repository[], options: ReadOptions & { force?: boolean }) {
+  let absent: { connection: Connection; repository: Repository; index: CachedIndex; stale: boolean } | null = null
+  for (const { connection, repository } of connectionsAlong(scope.view, along, name.format)) {
+    const { index, stale } = await parts.upstream.readIndex(connection, name, {
+      deadline: options.deadline,
+      whileRevalidating: options.whileRevalidating ?? true,
+      force: options.force ?? false,
+    })
+    if (index.state === 'present') return { connection, repository, index, stale }
+    absent ??= { connection, repository, index, stale }
+  }
+  return absent
+}
+
+/** The first door: everything that an answer about a package is made from, refreshed if stale. */
+export async function readPackage(parts: ReadParts, scope: Scope, name: PackageName, options: ReadOptions): Promise<PackageSources> {
+  const along = searchPath(scope.view, scope.repository.name)
+  const names = along.map((repository) => repository.name)
+  const facts = await originFacts(parts, scope, name)
+  const asked = (options.askUpstream ?? true) && mayAskUpstream(facts, along) ? await findUpstream(parts, scope, name, along, options) : null
+  const [held, tags] = await Promise.all([
+    parts.store.listVersions(scope.domain.name, names, name.format, name.key),
+    parts.store.listTags(scope.domain.name, names, name.format, name.key),
+  ])
+  const hosted = held.filter((version) => version.origin === 'INTERNAL' && version.status === 'Published')
+  const index = asked?.index.state === 'present' ? liveIndex(asked.connection, asked.index) : await retainedIndex(parts, name, held)
+  if (!index && hosted.length === 0) throw notFound(name)
+  return {
+    index,
+    hosted,
+    tags,
+    rules: rulesFor(scope.view.rules, scope.repository.name),
+    dependsOn: asked ? { connection: asked.connection.name, revision: asked.index.revision } : null,
+    stale: asked?.stale ?? false,
+  }
+}
+
+const liveIndex = (connection: Connection, index: CachedIndex): PackageSources['index'] =>
+  index.document && index.facts ? { connection: connection.name, document: index.document.sha256, facts: index.facts, only: null } : null
+
+/** What was fetched once stays, also when its connection is gone or denies the package: the last index, cut down to those versions. */
+async function retainedIndex(parts: ReadParts, name: PackageName, held: readonly PackageVersion[]): Promise<PackageSources['index']> {
+  const retained = held.filter((version) => version.origin === 'EXTERNAL' && version.status === 'Published')
+  const connection = retained[0]?.entryPoint as ConnectionName | undefined
+  if (connection === undefined) return null
+  const index = await parts.store.findIndex(connection, name.format, name.key)
+  if (!index?.document || !index.facts) return null
+  const only = retained.filter((version) => version.entryPoint === connection).map((version) => version.version)
+  return { connection, document: index.document.sha256, facts: index.facts, only: [...new Set(only)] }
+}
+
+function refuseHeld(scope: Scope, name: PackageName, facts: VersionFacts, now: Instant): void {
+  const { allowed, findings } = curate(rulesFor(scope.view.rules, scope.repository.name), facts, now)
+  if (!allowed) throw heldError(name, facts.version, findings)
+}
+
+export function heldError(name: PackageName, version: string, findings: readonly { rule: string; reason: string }[]): RegistryError {
+  const why = findings.map((finding) => `${finding.reason} (rule ${finding.rule})`).join('; ')
+  return new RegistryError('held', `${displayName(name)} ${version} is held back: ${why}`, {
+    resourceType: 'package-version',
+    resourceId: displayName(name),
+  })
+}
+
+/** The second door: one file, from the store or while it arrives. */
+export async function openAsset(parts: ReadParts, scope: Scope, name: PackageName, select: AssetSelection, options: ReadOptions): Promise<OpenedAsset> {
+  const along = searchPath(scope.view, scope.repository.name)
+  const found = await parts.store.findAsset(
+    scope.domain.name,
+    along.map((repository) => repository.name),
+    name.format,
+    name.key,
+    select.file,
+  )
+  if (found && (select.path === undefined || found.asset.path === select.path)) {
+    const opened = await openHeld(parts, scope, name, found, select)
+    if (opened) return opened
+  }
+  return openFromUpstream(parts, scope, name, select, along, options)
+}
+
+async function openHeld(parts: ReadParts, scope: Scope, name: PackageName, found: FoundAsset, select: AssetSelection): Promise<OpenedAsset | null> {
+  const { version, asset } = found
+  if (version.status !== 'Published' && version.status !== 'Unlisted') throw notFound(name, select.file)
+  refuseHeld(
+    scope,
+    name,
+    { format: name.format, key: name.key, version: version.version, publishedAt: version.publishedAt, license: version.license, origin: version.origin },
+    parts.clock.now(),
+  )
+  const part = select.sideCar ? asset.sideCar : { sha256: asset.digests.sha256, size: asset.size }
+  if (!part) return version.origin === 'EXTERNAL' ? null : Promise.reject(notFound(name, `${select.file}.metadata`))
+  const body = await parts.blobs.open(part.sha256)
+  if (!body) {
+    if (version.origin === 'EXTERNAL') return null
+    throw new Error(`The blob ${part.sha256} of ${displayName(name)} ${version.version} ${select.file} is missing from the store`)
+  }
+  parts.used(part.sha256)
+  const etag = etagOf(select.sideCar ? part : asset.digests)
+  return { file: select.file, version: version.version, sha256: part.sha256, etag, size: body.size, body, cache: 'hit' }
+}
+
+/**
+ * One ETag before a file landed and after: made of a digest that its index declares. (After it landed sha256 is known as
+ * well, hence the order.) Undefined digests leave a file without one.
+ */
+function etagOf(digests: DeclaredDigests): string | null {
+  const digest = digests.sha512 ?? digests.sha1 ?? digests.sha256
+  return digest === undefined ? null : `"${digest.slice(0, 40)}"`
+}
+
+async function openFromUpstream(
+  parts: ReadParts,
+  scope: Scope,
+  name: PackageName,
+  select: AssetSelection,
+  along: readonly Repository[],
+  options: ReadOptions,
+): Promise<OpenedAsset> {
+  const origin = await originFacts(parts, scope, name)
+  if (!mayAskUpstream(origin, along)) throw notFound(name, isOwned(origin) ? select.file : undefined)
+  const offered = await findOffered(parts, scope, name, select, along, options)
+  if (!offered) throw notFound(name, select.file)
+  const { connection, repository, file, facts } = offered
+  refuseHeld(scope, name, facts, parts.clock.now())
+  if (select.sideCar) return openSideCar(parts, connection, name, file, options)
+  const download = await parts.upstream.download(connection, file, {
+    deadline: options.deadline,
+    onLanded: (landed) =>
+      retain(parts, { scope, name, file, facts, connection, keeper: repository, landed }).catch((error: unknown) =>
+        parts.onRetentionFailure(error, file.file),
+      ),
+  })
+  return {
+    file: file.file,
+    version: file.version,
+    sha256: file.digests.sha256 ?? null,
+    etag: etagOf(file.digests),
+    size: download.size,
+    body: download.body,
+    cache: download.joined ? 'joined' : 'miss',
+  }
+}
+
+async function findOffered(
+  parts: ReadParts,
+  scope: Scope,
+  name: PackageName,
+  select: AssetSelection,
+  along: readonly Repository[],
+  options: ReadOptions,
+) {
+  const matches = (file: IndexFile) => file.file === select.file && (select.path === undefined || file.path === select.path)
+  // A file that the kept index does not list may be newer than it: ask once more, waiting for the answer.
+  for (const force of [false, true]) {
+    const found = await findUpstream(parts, scope, name, along, { ...options, whileRevalidating: !force, force })
+    const file = found?.index.state === 'present' ? found.index.facts?.files.find(matches) : undefined
+    if (found && file) {
+      const version = found.index.facts?.versions.find((candidate) => candidate.version === file.version)
+      const facts: VersionFacts = {
+        format: name.format,
+        key: name.key,
+        version: file.version,
+        publishedAt: file.publishedAt ?? version?.publishedAt ?? null,
+        license: version?.license ?? null,
+        origin: 'EXTERNAL',
+      }
+      return { ...found, file, facts }
+    }
+    if (!found || parts.clock.now() - found.index.checkedAt < RECHECK_AFTER_MS) return null
+  }
+  return null
+}
+
+/** A request for a file that does not exist asks the upstream at most this often per package. */
+const RECHECK_AFTER_MS = 10_000
+
+async function openSideCar(parts: ReadParts, connection: Connection, name: PackageName, file: IndexFile, options: ReadOptions): Promise<OpenedAsset> {
+  const missing = notFound(name, `${file.file}.metadata`)
+  if (file.sideCar === null) throw missing
+  const kept =
+    (await parts.store.findSideCar(connection.name, name.format, name.key, file.file)) ??
+    (await keepSideCar(parts, connection, name, file, options))
+  const body = await parts.blobs.open(kept.sha256)
+  if (!body) throw missing
+  parts.used(kept.sha256)
+  const opened = { file: `${file.file}.metadata`, version: file.version, sha256: kept.sha256, etag: etagOf(kept), size: kept.size }
+  return { ...opened, body, cache: 'hit' }
+}
+
+/** Fetched once and kept, so that a resolver finds it again when the upstream is gone. */
+async function keepSideCar(parts: ReadParts, connection: Connection, name: PackageName, file: IndexFile, options: ReadOptions) {
+  const bytes = await parts.upstream.readSideCar(connection, file, { deadline: options.deadline })
+  await using pending = await parts.blobs.begin()
+  await pending.write(bytes)
+  const { digests, size } = await pending.commit()
+  const kept = { sha256: digests.sha256, size }
+  await parts.store.commit([
+    { change: 'put-side-car', connection: connection.name, format: name.format, key: name.key, file: file.file, ...kept },
+  ])
+  return kept
+}

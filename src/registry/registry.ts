@@ -1,0 +1,61 @@
+import type { Tag } from './model.ts'
+import type { PackageName } from './names.ts'
+import type { BlobStore, DigestAlgorithm, PendingBlob } from './ports.ts'
+import { publish, type PublishRequest, type PublishResult } from './publish.ts'
+import {
+  openAsset,
+  readPackage,
+  type AssetSelection,
+  type OpenedAsset,
+  type PackageSources,
+  type ReadOptions,
+  type ReadParts,
+  type Scope,
+} from './read.ts'
+import { deleteTag, putTag } from './tags.ts'
+
+/** Asked before anything is written: may the scope's caller do `action` to this package? Throws `unauthenticated` or `forbidden`. */
+export type RequirePackageAction = (
+  scope: Scope,
+  action: 'codeartifact:PublishPackageVersion' | 'codeartifact:PutPackageMetadata',
+  name: PackageName,
+) => Promise<void>
+
+/**
+ * What a package format may do with a registry. Reading rights are asked for at the door of the server, before a handler
+ * runs; writes ask here once more, for the name that is really written.
+ */
+export type Registry = {
+  readPackage(scope: Scope, name: PackageName, options: ReadOptions): Promise<PackageSources>
+  openAsset(scope: Scope, name: PackageName, select: AssetSelection, options: ReadOptions): Promise<OpenedAsset>
+  /** Throws unless the caller may publish the name: a format calls it as soon as it knows the name, before it reads the bytes. */
+  requirePublish(scope: Scope, name: PackageName): Promise<void>
+  /** Where the bytes of a publish go until it is planned. */
+  beginBlob(digests: readonly DigestAlgorithm[]): Promise<PendingBlob>
+  publish(scope: Scope, request: PublishRequest): Promise<PublishResult>
+  putTag(scope: Scope, name: PackageName, tag: string, version: string): Promise<void>
+  deleteTag(scope: Scope, name: PackageName, tag: string): Promise<void>
+}
+
+export type { Tag }
+
+export function createRegistry(parts: ReadParts & { readonly blobs: BlobStore; readonly require: RequirePackageAction }): Registry {
+  return {
+    readPackage: (scope, name, options) => readPackage(parts, scope, name, options),
+    openAsset: (scope, name, select, options) => openAsset(parts, scope, name, select, options),
+    requirePublish: (scope, name) => parts.require(scope, 'codeartifact:PublishPackageVersion', name),
+    beginBlob: (digests) => parts.blobs.begin({ digests }),
+    async publish(scope, request) {
+      await parts.require(scope, 'codeartifact:PublishPackageVersion', request.name)
+      return publish(parts, scope, request)
+    },
+    async putTag(scope, name, tag, version) {
+      await parts.require(scope, 'codeartifact:PublishPackageVersion', name)
+      await putTag(parts, scope, name, tag, version)
+    },
+    async deleteTag(scope, name, tag) {
+      await parts.require(scope, 'codeartifact:PublishPackageVersion', name)
+      await deleteTag(parts, scope, name, tag)
+    },
+  }
+}

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto'
+import type { VersionFacts } from '../policy/curation/rule.ts'
+import type { AssetChanges } from './events.ts'
+import { packageVersionEvent } from './events.ts'
+import type { Change } from './changes.ts'
+import { RegistryError } from './errors.ts'
+import type { Asset, Connection, IndexFile, Instant, PackageVersion, Repository } from './model.ts'
+import type { PackageName } from './names.ts'
+import { AFTER_INGEST } from './origin.ts'
+import type { BlobStore, Clock, Landed, MetadataStore } from './ports.ts'
+import type { Scope } from './read.ts'
+
+export type Retention = {
+  readonly scope: Scope
+  readonly name: PackageName
+  readonly file: IndexFile
+  readonly facts: VersionFacts
+  readonly connection: Connection
+  /** The repository that holds the connection. */
+  readonly keeper: Repository
+  readonly landed: Landed
+}
+
+/**
+ * Keeps a file that was asked for and fetched: in the repository that was asked and in the one with the connection, in none
+ * between (CodeArtifact's rule). Its owner is the upstream, so it alters no answer.
+ */
+export async function retain(parts: { store: MetadataStore; blobs: BlobStore; clock: Clock }, retention: Retention): Promise<void> {
+  const into = new Map([retention.scope.repository, retention.keeper].map((repository) => [repository.name, repository]))
+  for (const repository of into.values()) await retainIn(parts, retention, repository)
+}
+
+async function retainIn(parts: { store: MetadataStore; clock: Clock }, retention: Retention, repository: Repository): Promise<void> {
+  const { name, scope, file } = retention
+  // Another process may be retaining the same file: whoever comes second finds it there.
+  for (let attempt = 1; ; attempt++) {
+    const versions = await parts.store.listVersions(scope.domain.name, [repository.name], name.format, name.key)
+    const existing = versions.find((version) => version.version === file.version)
+    if (existing?.assets.some((asset) => asset.file === file.file)) return
+    try {
+      return await parts.store.commit(planRetention(retention, repository, existing, { now: parts.clock.now(), id: randomUUID }))
+    } catch (error) {
+      if (attempt === 3 || !(error instanceof RegistryError && error.code === 'conflict')) throw error
+    }
+  }
+}
+
+/** Pure but for `id`, which gives a fresh UUID at each call. */
+export function planRetention(
+  { name, scope, file, facts, connection, landed }: Retention,
+  repository: Repository,
+  existing: PackageVersion | undefined,
+  { now, id }: { now: Instant; id: () => string },
+): readonly Change[] {
+  const at = { domain: scope.domain.name, repository: repository.name, format: name.format, key: name.key }
+  const version: Omit<PackageVersion, 'assets'> = existing ?? {
+    ...at,
+    version: file.version,
+    status: 'Published',
+    revision: id(),
+    origin: 'EXTERNAL',
+    entryPoint: connection.name,
+    createdAt: now,
+    publishedAt: facts.publishedAt ?? now,
+    license: facts.license,
+    metadata: null,
+  }
+  const added: AssetChanges = { assetsAdded: 1 }
+  return [
+    { change: 'ingest-name', domain: at.domain, format: at.format, key: at.key, evenIfOwned: true },
+    { change: 'ensure-package', at, origin: AFTER_INGEST },
+    ...(existing ? [] : [{ change: 'retain-version' as const, version }]),
+    { change: 'retain-asset', at: { ...at, version: file.version }, asset: retainedAsset(file, landed, now) },
+    {
+      change: 'announce',
+      event: packageVersionEvent(version, {
+        id: id(),
+        time: now,
+        actor: scope.caller.kind === 'anonymous' ? 'anonymous' : scope.caller.arn,
+        domainOwner: scope.domain.owner,
+        administrator: repository.administrator,
+        operation: existing ? 'Updated' : 'Created',
+        assets: added,
+        metadataUpdated: !existing,
+        statusChanged: !existing,
+      }),
+    },
+  ]
+}
+
+const retainedAsset = (file: IndexFile, landed: Landed, now: Instant): Asset => ({
+  file: file.file,
+  size: landed.size,
+  digests: landed.digests,
+  createdAt: now,
+  path: file.path,
+  sideCar: null,
+  metadata: null,
+})

@@ -1,0 +1,128 @@
+import type { CurationRule } from '../policy/curation/rule.ts'
+import { RegistryError } from './errors.ts'
+import type { Connection, Domain, Repository } from './model.ts'
+import type { ConnectionName, DomainName, FormatId, RepositoryName } from './names.ts'
+import type { TopologyReads } from './ports.ts'
+
+/** CodeArtifact's limits. */
+export const MAX_DIRECT_UPSTREAMS = 10
+export const MAX_SEARCHED_REPOSITORIES = 25
+
+/** Everything about one domain that requests need, as it stood at one value of the topology counter. */
+export type DomainView = {
+  /** The topology counter as of which this is true. */
+  readonly counter: number
+  readonly domain: Domain
+  readonly repositories: ReadonlyMap<RepositoryName, Repository>
+  readonly connections: ReadonlyMap<ConnectionName, Connection>
+  readonly rules: readonly CurationRule[]
+}
+
+export type Topology = {
+  /** The domain as of `counter` (the topology counter that the request read); undefined where there is none. */
+  find(domain: DomainName, counter: number): Promise<DomainView | undefined>
+}
+
+/** Keeps views of domains for as long as the topology counter stands still. */
+export function createTopology(store: TopologyReads): Topology {
+  let counterOfViews = -1
+  let views = new Map<DomainName, Promise<DomainView | undefined>>()
+  const load = async (name: DomainName, counter: number): Promise<DomainView | undefined> => {
+    const domain = await store.findDomain(name)
+    if (!domain) return undefined
+    const [repositories, connections, rules] = await Promise.all([
+      store.listRepositories(name),
+      store.listConnections(),
+      store.listRules(name),
+    ])
+    return {
+      counter,
+      domain,
+      repositories: new Map(repositories.map((repository) => [repository.name, repository])),
+      connections: new Map(connections.map((connection) => [connection.name, connection])),
+      rules,
+    }
+  }
+  return {
+    find(name, counter) {
+      // A request that read an older counter than the views' gets the newer views: rights never go back in time.
+      if (counter > counterOfViews) {
+        counterOfViews = counter
+        views = new Map()
+      }
+      let view = views.get(name)
+      if (!view) {
+        const into = views
+        view = load(name, counter)
+        view.then(
+          (loaded) => loaded ?? into.delete(name),
+          () => into.delete(name),
+        )
+        views.set(name, view)
+      }
+      return view
+    },
+  }
+}
+
+export function readRepository(view: DomainView, name: RepositoryName): Repository {
+  const repository = view.repositories.get(name)
+  if (!repository) {
+    throw new RegistryError('not_found', `Repository ${name} does not exist in domain ${view.domain.name}`, {
+      resourceType: 'repository',
+      resourceId: name,
+    })
+  }
+  return repository
+}
+
+/** The repositories that a request at `start` searches: itself, then each upstream with all of its own, depth first, each once, 25 at most. */
+export function searchPath(view: DomainView, start: RepositoryName): readonly Repository[] {
+  const path: Repository[] = []
+  const seen = new Set<RepositoryName>()
+  const visit = (name: RepositoryName) => {
+    const repository = view.repositories.get(name)
+    if (!repository || seen.has(name) || path.length >= MAX_SEARCHED_REPOSITORIES) return
+    seen.add(name)
+    path.push(repository)
+    for (const upstream of repository.upstreams) visit(upstream)
+  }
+  visit(start)
+  return path
+}
+
+/** Connections of one format along a search path, in order, each with the repository that holds it. */
+export function connectionsAlong(
+  view: DomainView,
+  path: readonly Repository[],
+  format: FormatId,
+): readonly { readonly connection: Connection; readonly repository: Repository }[] {
+  return path.flatMap((repository) =>
+    repository.connections.flatMap((name) => {
+      const connection = view.connections.get(name)
+      return connection?.format === format ? [{ connection, repository }] : []
+    }),
+  )
+}
+
+/** Refuses upstreams that do not exist, repeat, are too many, or lead back to the repository. */
+export function checkUpstreams(view: DomainView, name: RepositoryName, upstreams: readonly RepositoryName[]): void {
+  if (upstreams.length > MAX_DIRECT_UPSTREAMS) {
+    throw new RegistryError('quota', `A repository has at most ${MAX_DIRECT_UPSTREAMS} upstreams; ${upstreams.length} were given`)
+  }
+  if (new Set(upstreams).size !== upstreams.length) throw new RegistryError('invalid', 'An upstream repository is named twice')
+  const leadsBack = (at: RepositoryName, trail: readonly RepositoryName[]): readonly RepositoryName[] | null => {
+    if (at === name) return [...trail, at]
+    if (trail.includes(at)) return null
+    for (const next of view.repositories.get(at)?.upstreams ?? []) {
+      const cycle = leadsBack(next, [...trail, at])
+      if (cycle) return cycle
+    }
+    return null
+  }
+  for (const upstream of upstreams) {
+    if (upstream !== name) readRepository(view, upstream)
+    const cycle = leadsBack(upstream, [name])
+    if (cycle) throw new RegistryError('invalid', `Upstreams may not form a cycle: ${cycle.join(' -> ')}`)
+  }
+}

@@ -1,0 +1,48 @@
+import type { IncomingMessage } from 'node:http'
+import ipaddr from 'ipaddr.js'
+
+// Public addresses are configured, not believed (decision 12 of the design).
+
+export type Addresses = {
+  /** The configured origin that the request's Host names, else the first: `https://packages.example`. */
+  originOf(request: IncomingMessage): string
+  /** Hosts (with port where there is one) that a signature may have been made for, besides the one received. */
+  readonly hosts: readonly string[]
+  /** The peer's address; behind a trusted proxy the one that the proxy reports. */
+  peerOf(request: IncomingMessage): string
+}
+
+export function createAddresses(publicUrls: readonly string[], trustedProxies: readonly string[]): Addresses {
+  const byHost = new Map(publicUrls.map((origin) => [new URL(origin).host, origin]))
+  const first = publicUrls[0] ?? 'http://127.0.0.1'
+  const trusted = trustedProxies.map(parseRange)
+  const isTrusted = (address: string) => ipaddr.isValid(address) && trusted.some((range) => within(ipaddr.process(address), range))
+  return {
+    hosts: [...byHost.keys()],
+    originOf(request) {
+      const forwarded = isTrusted(request.socket.remoteAddress ?? '') ? request.headers['x-forwarded-host'] : undefined
+      const host = (typeof forwarded === 'string' ? forwarded : request.headers.host)?.toLowerCase()
+      return (host === undefined ? undefined : byHost.get(host)) ?? first
+    },
+    peerOf(request) {
+      const peer = request.socket.remoteAddress ?? 'unknown'
+      const forwarded = request.headers['x-forwarded-for']
+      if (typeof forwarded !== 'string' || !isTrusted(peer)) return peer
+      // From the right: each entry was added by the hop before it, and the first that is no proxy of ours is the client.
+      const hops = forwarded.split(',').map((hop) => hop.trim())
+      return hops.findLast((hop) => !isTrusted(hop)) ?? hops[0] ?? peer
+    },
+  }
+}
+
+type AddressRange = [ipaddr.IPv4 | ipaddr.IPv6, number]
+
+function parseRange(text: string): AddressRange {
+  if (text.includes('/')) return ipaddr.parseCIDR(text)
+  const address = ipaddr.parse(text)
+  return [address, address.kind() === 'ipv4' ? 32 : 128]
+}
+
+function within(address: ipaddr.IPv4 | ipaddr.IPv6, [base, bits]: AddressRange): boolean {
+  return address.kind() === base.kind() && address.match(base as never, bits)
+}

@@ -1,0 +1,108 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { KeptEntry } from './kept.ts'
+
+// The second level of the kept answers: files under data/kept/, one per answer, so that a restart does not render everything
+// anew. Disposable: a file that is damaged, old or missing costs one rendering.
+
+export type KeptFiles = AsyncDisposable & {
+  read(key: string): Promise<KeptEntry | undefined>
+  /** Writes behind the answer; a failure is nobody's problem. */
+  write(key: string, entry: KeptEntry): void
+}
+
+/** Layout of a file: 4 bytes length of the header, the header as JSON, the body. The header repeats the key and the body's digest. */
+type Header = { readonly version: 1; readonly key: string; readonly digest: string; readonly entry: Omit<KeptEntry, 'answer'> & { readonly answer: Omit<KeptEntry['answer'], 'body'> } }
+
+const MAX_WRITES = 4
+
+export async function openKeptFiles(root: string, limitBytes: number): Promise<KeptFiles> {
+  await mkdir(root, { recursive: true })
+  const writes = new Set<Promise<void>>()
+  let written = 0
+  const write = async (key: string, entry: KeptEntry) => {
+    const path = pathOf(root, key)
+    const temporary = `${path}.${randomUUID()}.tmp`
+    try {
+      await mkdir(join(path, '..'), { recursive: true })
+      await writeFile(temporary, encode(key, entry))
+      await rename(temporary, path)
+      written += entry.answer.body.byteLength
+      if (written > limitBytes / 10) {
+        written = 0
+        await trim(root, limitBytes)
+      }
+    } catch {
+      await rm(temporary, { force: true })
+    }
+  }
+  return {
+    async read(key) {
+      const path = pathOf(root, key)
+      const bytes = await readFile(path).catch(() => undefined)
+      const entry = bytes && decode(key, bytes)
+      if (entry) utimes(path, new Date(), new Date()).catch(() => {})
+      return entry
+    },
+    write(key, entry) {
+      // More at once than this and the disk is the bottleneck: what is not written now is rendered again after a restart.
+      if (writes.size >= MAX_WRITES) return
+      const work: Promise<void> = write(key, entry).finally(() => writes.delete(work))
+      writes.add(work)
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.allSettled(writes)
+    },
+  }
+}
+
+function pathOf(root: string, key: string): string {
+  const name = createHash('sha256').update(key).digest('hex')
+  return join(root, name.slice(0, 2), name.slice(2))
+}
+
+function encode(key: string, entry: KeptEntry): Buffer {
+  const { body, ...answer } = entry.answer
+  const header: Header = { version: 1, key, digest: digest(body), entry: { ...entry, answer } }
+  const json = Buffer.from(JSON.stringify(header))
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(json.length)
+  return Buffer.concat([length, json, body])
+}
+
+function decode(key: string, bytes: Buffer): KeptEntry | undefined {
+  try {
+    const end = 4 + bytes.readUInt32BE(0)
+    const header = JSON.parse(bytes.toString('utf8', 4, end)) as Header
+    const body = bytes.subarray(end)
+    if (header.version !== 1 || header.key !== key || header.digest !== digest(body)) return undefined
+    return { ...header.entry, answer: { ...header.entry.answer, body } }
+  } catch {
+    return undefined
+  }
+}
+
+const digest = (body: Uint8Array): string => createHash('sha256').update(body).digest('base64url')
+
+/** Removes the files that were of use longest ago until what is left is within the limit. */
+async function trim(root: string, limitBytes: number): Promise<void> {
+  const files: { path: string; size: number; used: number }[] = []
+  for (const folder of await readdir(root)) {
+    for (const name of await readdir(join(root, folder)).catch(() => [])) {
+      const path = join(root, folder, name)
+      const found = await stat(path).catch(() => undefined)
+      if (found) files.push({ path, size: found.size, used: found.mtimeMs })
+    }
+  }
+  files.sort((a, b) => a.used - b.used)
+  let total = files.reduce((sum, file) => sum + file.size, 0)
+  for (const file of files) {
+    if (total <= limitBytes * 0.8) break
+    await rm(file.path, { force: true })
+    total -= file.size
+  }
+}
+
+/** For tests and for an operator who wants none. */
+export const noKeptFiles: KeptFiles = { read: async () => undefined, write: () => {}, async [Symbol.asyncDispose]() {} }

@@ -1,0 +1,194 @@
+import type { Format, KeptAnswer } from '../formats/format.ts'
+import { RegistryError } from '../registry/errors.ts'
+import type { Hex, Instant } from '../registry/model.ts'
+import type { ConnectionName, PackageName } from '../registry/names.ts'
+import type { BlobStore, Clock, PackageReads, Revision } from '../registry/ports.ts'
+import type { PackageSources, ReadOptions, Scope } from '../registry/read.ts'
+import { ByteLru } from './byte-lru.ts'
+import type { KeptFiles } from './kept-files.ts'
+import type { RenderJob, RenderResult } from './worker.ts'
+
+// Rendered answers, kept as bytes until what they were made from moves (decision 2 of the design). This is a cache of the
+// process and may be thrown away at any time: whether an entry still holds is decided by counters that the store gives.
+
+/** What an answer was made from. The answer holds as long as the store says the same. */
+export type MadeFrom = {
+  readonly topology: number
+  readonly package: number
+  readonly index: { readonly connection: ConnectionName; readonly revision: number } | null
+}
+
+export type KeptEntry = {
+  readonly answer: KeptAnswer
+  readonly madeFrom: MadeFrom
+  /** When time alone makes it wrong; null for never. */
+  readonly expiresAt: Instant | null
+}
+
+export type Want = {
+  readonly format: Format
+  readonly scope: Scope
+  readonly name: PackageName
+  readonly form: string
+  readonly encoding: 'identity' | 'gzip'
+  readonly endpoint: string
+}
+
+export type KeptStatus = 'hit' | 'stale' | 'miss'
+
+/** What the request read of the counters, and the connection whose index it asked about. */
+export type RevisionRead = { readonly revision: Revision; readonly index: ConnectionName | null }
+
+export type KeptParts = {
+  readonly store: PackageReads
+  readonly blobs: BlobStore
+  readonly clock: Clock
+  readonly memory: number
+  readonly files: KeptFiles
+  readonly readPackage: (scope: Scope, name: PackageName, options: ReadOptions) => Promise<PackageSources>
+  readonly render: (format: Format, input: RenderJob['input'], encoding: RenderJob['encoding']) => Promise<RenderResult>
+  /** Remembers that a blob was of use. */
+  readonly used: (sha256: Hex) => void
+  readonly onRefreshFailure: (error: unknown, name: PackageName) => void
+}
+
+/** After this long without an answer from upstream a stale copy is no longer served at once: the request waits for a fresh one first. */
+const SERVE_STALE_FOR_MS = 24 * 3600_000
+
+const CONNECTION_HINTS_BYTES = 8_000_000
+
+export type Kept = ReturnType<typeof createKept>
+
+export function createKept(parts: KeptParts) {
+  const entries = new ByteLru<KeptEntry>(parts.memory)
+  const making = new Map<string, Promise<KeptEntry>>()
+  const refreshing = new Set<string>()
+  // Which connection answered for a package last time, so that the counters and that index's freshness are read in one statement.
+  const connections = new ByteLru<ConnectionName>(CONNECTION_HINTS_BYTES)
+
+  const keep = (want: Want, entry: KeptEntry) => {
+    entries.set(keyOf(want), entry, weight(entry))
+    const connection = entry.madeFrom.index?.connection
+    if (connection) connections.set(subjectOf(want), connection, 200)
+  }
+
+  const find = async (want: Want): Promise<KeptEntry | undefined> => {
+    const entry = entries.get(keyOf(want))
+    if (entry) return entry
+    const filed = await parts.files.read(keyOf(want))
+    if (filed) keep(want, filed)
+    return filed
+  }
+
+  const revisionFor = async (want: Want, entry: KeptEntry | undefined, read: RevisionRead): Promise<Revision> => {
+    const index = entry?.madeFrom.index?.connection ?? null
+    if (index === null || index === read.index) return read.revision
+    const { name, scope } = want
+    return parts.store.readRevision({ domain: scope.domain.name, format: name.format, key: name.key, index })
+  }
+
+  /** Everyone who wants the same answer of the same state while it is made gets the one that is being made. */
+  const makeOnce = (want: Want, revision: Revision, options: ReadOptions): Promise<KeptEntry> => {
+    const flight = `${keyOf(want)} ${revision.topology} ${revision.package} ${options.whileRevalidating}`
+    let made = making.get(flight)
+    if (!made) {
+      made = make(want, revision, options).finally(() => making.delete(flight))
+      making.set(flight, made)
+    }
+    return made
+  }
+
+  const make = async (want: Want, revision: Revision, options: ReadOptions): Promise<KeptEntry> => {
+    const sources = await parts.readPackage(want.scope, want.name, options)
+    const entry = await renderEntry(parts, want, revision, sources)
+    // Without the upstream's word (a publisher's look-up, an outage) the answer is right for this request only.
+    if ((options.askUpstream ?? true) && !sources.stale) {
+      keep(want, entry)
+      parts.files.write(keyOf(want), entry)
+    }
+    return entry
+  }
+
+  const refreshBehind = (want: Want, deadline: Instant): void => {
+    const subject = subjectOf(want)
+    if (refreshing.has(subject)) return
+    refreshing.add(subject)
+    parts
+      .readPackage(want.scope, want.name, { deadline, whileRevalidating: false })
+      .catch((error: unknown) => parts.onRefreshFailure(error, want.name))
+      .finally(() => refreshing.delete(subject))
+  }
+
+  return {
+    /** The connection whose index an answer about the package is likely to depend on: ask the store about it along with the counters. */
+    connectionOf: (scope: { domain: string; repository: string }, name: PackageName): ConnectionName | null =>
+      connections.get(`${scope.domain} ${scope.repository} ${name.format} ${name.key}`) ?? null,
+
+    async read(want: Want, read: RevisionRead, options: ReadOptions): Promise<{ answer: KeptAnswer; status: KeptStatus }> {
+      if (options.askUpstream === false) return { answer: (await make(want, read.revision, options)).answer, status: 'miss' }
+      const entry = await find(want)
+      const revision = await revisionFor(want, entry, read)
+      const now = parts.clock.now()
+      if (entry && holds(entry, revision, now)) {
+        const freshUntil = entry.madeFrom.index && revision.index ? revision.index.freshUntil : Infinity
+        if (now < freshUntil) return { answer: entry.answer, status: 'hit' }
+        if ((options.whileRevalidating ?? true) && now < freshUntil + SERVE_STALE_FOR_MS) {
+          refreshBehind(want, options.deadline)
+          return { answer: entry.answer, status: 'stale' }
+        }
+      }
+      return { answer: (await makeOnce(want, revision, options)).answer, status: 'miss' }
+    },
+  }
+}
+
+const holds = ({ madeFrom, expiresAt }: KeptEntry, revision: Revision, now: Instant): boolean =>
+  madeFrom.topology === revision.topology &&
+  madeFrom.package === revision.package &&
+  (madeFrom.index === null || madeFrom.index.revision === revision.index?.revision) &&
+  (expiresAt === null || now < expiresAt)
+
+/** One key per (repository, package, form, encoding, address). The address is the endpoint, which names the repository. */
+function keyOf({ name, form, encoding, endpoint }: Want): string {
+  return `${endpoint} ${name.key} ${form} ${encoding}`
+}
+
+const subjectOf = ({ scope, name }: Want): string => `${scope.domain.name} ${scope.repository.name} ${name.format} ${name.key}`
+
+const weight = (entry: KeptEntry): number => entry.answer.body.byteLength + 500
+
+async function renderEntry(parts: KeptParts, want: Want, revision: Revision, sources: PackageSources): Promise<KeptEntry> {
+  const now = parts.clock.now()
+  const index = sources.index && {
+    id: sources.index.document,
+    facts: sources.index.facts,
+    only: sources.index.only,
+    compressed: await readWhole(parts, sources.index.document),
+  }
+  const rendered = await parts.render(
+    want.format,
+    { name: want.name, form: want.form, endpoint: want.endpoint, index, hosted: sources.hosted, tags: sources.tags, rules: sources.rules, now },
+    want.encoding,
+  )
+  if (rendered.kind === 'refused') throw new RegistryError(rendered.code, rendered.message, { resourceType: 'package' })
+  const { kind: _, expiresAt, ...answer } = rendered
+  return {
+    answer: { ...answer, encoding: want.encoding, stale: sources.stale },
+    madeFrom: { topology: revision.topology, package: revision.package, index: sources.dependsOn },
+    expiresAt,
+  }
+}
+
+async function readWhole(parts: KeptParts, sha256: Hex): Promise<Uint8Array> {
+  await using blob = await parts.blobs.open(sha256)
+  if (!blob) throw new Error(`The index document ${sha256} is missing from the blob store`)
+  parts.used(sha256)
+  const bytes = new Uint8Array(blob.size)
+  for (let at = 0; at < bytes.length; ) {
+    const read = await blob.read(bytes.subarray(at), at)
+    if (read === 0) throw new Error(`The index document ${sha256} ends early`)
+    at += read
+  }
+  return bytes
+}
+

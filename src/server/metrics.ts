@@ -1,0 +1,53 @@
+import { Counter, Gauge, Histogram, Registry as MetricsRegistry, collectDefaultMetrics } from 'prom-client'
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** Prometheus metrics. Labels are closed lists: no package, account or path ever becomes one. */
+export function createMetrics(measure: { blobs(): Promise<{ bytes: number; cachedBytes: number; count: number }> }) {
+  const registry = new MetricsRegistry()
+  collectDefaultMetrics({ register: registry, prefix: 'granary_' })
+  const registers = [registry]
+  const requests = new Counter({
+    name: 'granary_http_requests_total',
+    help: 'Answered requests',
+    labelNames: ['route', 'status'] as const,
+    registers,
+  })
+  const duration = new Histogram({
+    name: 'granary_http_request_duration_seconds',
+    help: 'Time from the first header byte received to the last byte sent',
+    labelNames: ['route'] as const,
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers,
+  })
+  const cache = new Counter({
+    name: 'granary_cache_total',
+    help: 'What package managers asked for, by whether it was here already',
+    labelNames: ['kind', 'status'] as const,
+    registers,
+  })
+  const refused = new Counter({
+    name: 'granary_refused_total',
+    help: 'Requests that policy refused, by error code',
+    labelNames: ['code'] as const,
+    registers,
+  })
+  const upstream = new Counter({
+    name: 'granary_upstream_requests_total',
+    help: 'Requests to upstream registries',
+    labelNames: ['connection', 'kind', 'outcome'] as const,
+    registers,
+  })
+  const blobBytes = new Gauge({
+    name: 'granary_blob_bytes',
+    help: 'Bytes of package files and indexes in the store',
+    labelNames: ['kind'] as const,
+    registers,
+    async collect() {
+      const totals = await measure.blobs()
+      this.set({ kind: 'all' }, totals.bytes)
+      this.set({ kind: 'cached' }, totals.cachedBytes)
+    },
+  })
+  return { registry, requests, duration, cache, refused, upstream, blobBytes }
+}

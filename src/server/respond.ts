@@ -1,0 +1,99 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Answer, KeptAnswer, RenderedError } from '../formats/format.ts'
+import { sendAsset } from './respond-asset.ts'
+
+// Answers are written to Node's response itself: the reason phrase survives (pip and twine print it), and files go out as
+// descriptor reads instead of web streams (reference measurements: 100 to 180 µs less per request).
+
+/** What every answer carries. Only headers of this list and an answer's own ever leave; an upstream's never do. */
+const ALWAYS = { 'x-content-type-options': 'nosniff' } as const
+
+export async function send(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {
+  switch (answer.kind) {
+    case 'kept':
+      return sendKept(request, response, answer.answer, answer.headers)
+    case 'asset':
+      return sendAsset(request, response, answer.asset, { ...ALWAYS, ...answer.headers, 'content-type': answer.contentType })
+    case 'json':
+      return sendBytes(request, response, answer.status, { 'content-type': 'application/json', ...answer.headers }, JSON.stringify(answer.body))
+    case 'text':
+      return sendBytes(request, response, answer.status, { 'content-type': 'text/plain; charset=utf-8', ...answer.headers }, answer.body)
+    case 'redirect':
+      return sendBytes(request, response, answer.status, { location: answer.location }, '')
+  }
+}
+
+function sendKept(request: IncomingMessage, response: ServerResponse, answer: KeptAnswer, own: Readonly<Record<string, string>>): void {
+  const headers: Record<string, string | number> = {
+    ...ALWAYS,
+    'content-type': answer.contentType,
+    etag: answer.etag,
+    vary: 'Accept, Accept-Encoding, Authorization',
+    ...own,
+  }
+  if (answer.lastModified !== null) headers['last-modified'] = new Date(answer.lastModified).toUTCString()
+  if (answer.notice !== null) headers['npm-notice'] = answer.notice
+  if (answer.stale) headers['warning'] = '110 - "Response is Stale"'
+  if (matchesEtag(request.headers['if-none-match'], answer.etag)) {
+    response.writeHead(304, headers)
+    response.end()
+    return
+  }
+  if (answer.encoding !== 'identity') headers['content-encoding'] = answer.encoding
+  headers['content-length'] = answer.body.byteLength
+  response.writeHead(200, headers)
+  response.end(request.method === 'HEAD' ? undefined : answer.body)
+}
+
+export function sendBytes(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body: string | Uint8Array,
+  reasonPhrase?: string,
+): void {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body
+  const all = { ...ALWAYS, ...headers, 'content-length': bytes.byteLength }
+  if (reasonPhrase === undefined) response.writeHead(status, all)
+  else response.writeHead(status, reasonPhrase, all)
+  response.end(request.method === 'HEAD' ? undefined : bytes)
+}
+
+/** Answers with an error, or destroys the connection where an answer was begun already: a truncated body must not look whole. */
+export function sendError(request: IncomingMessage, response: ServerResponse, error: RenderedError): void {
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  // A body that was not read would be taken for the next request.
+  if (!request.complete) response.shouldKeepAlive = false
+  sendBytes(request, response, error.status, error.headers, error.body, error.reasonPhrase)
+}
+
+/** What a client is told of an error that is nobody's fault but ours: the id under which the log has the details. */
+export const bug = (requestId: string): RenderedError => ({
+  status: 500,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({ error: `Something went wrong in the server. Its log has the details under request ${requestId}` }),
+})
+
+/** RFC 9110 weak comparison of a list of validators with one. */
+export function matchesEtag(list: string | undefined, etag: string): boolean {
+  if (list === undefined) return false
+  if (list === etag || list.trim() === '*') return true
+  return list.split(',').some((item) => item.trim().replace(/^W\//, '') === etag)
+}
+
+/** `gzip` where the client takes it, by RFC 9110's weights. */
+export function negotiateEncoding(acceptEncoding: string | undefined): 'gzip' | 'identity' {
+  if (acceptEncoding === undefined) return 'identity'
+  let wildcard = false
+  for (const item of acceptEncoding.toLowerCase().split(',')) {
+    const [coding, ...parameters] = item.split(';').map((part) => part.trim())
+    const zero = parameters.some((parameter) => /^q\s*=\s*0(\.0*)?$/.test(parameter))
+    if (coding === 'gzip' || coding === 'x-gzip') return zero ? 'identity' : 'gzip'
+    if (coding === '*' && !zero) wildcard = true
+  }
+  return wildcard ? 'gzip' : 'identity'
+}
