@@ -1,0 +1,278 @@
+import { createHash } from 'node:crypto'
+import { decodedBody, encodingOf, readBody } from '../outbound/body.ts'
+import { OutboundError } from '../outbound/outbound-error.ts'
+import type { OutboundResponse } from '../outbound/request.ts'
+import { RegistryError } from '../registry/errors.ts'
+import type { Connection, IndexFile, Instant } from '../registry/model.ts'
+import type { BlobStore, Download, Landed, Upstream } from '../registry/ports.ts'
+import { ask, outage, type AskParts } from './ask.ts'
+import { GrowingBlob } from './growing-blob.ts'
+import { SingleFlight, type Settling } from './single-flight.ts'
+import { digestsToCompute, mismatchOf } from './verify.ts'
+import { within } from './within.ts'
+
+export type DownloadParts = AskParts & {
+  readonly blobs: BlobStore
+  readonly maxFileBytes: number
+  /** The bytes were not those that the index declares. Nothing was stored. */
+  readonly onMismatch: (connection: Connection, file: IndexFile, reason: string) => void
+  /** What a joiner wanted done with the landed file failed; its readers are served all the same. */
+  readonly onLandedFailure: (error: unknown, file: IndexFile) => void
+}
+
+type OnLanded = (landed: Landed) => Promise<void>
+
+const MOST_SIDE_CAR_BYTES = 16 * 1024 * 1024
+/** A fill that is slower than this holds a connection for nobody's good. */
+const SLOWEST_BYTES_PER_MS = 64
+const LONGEST_FILL_MS = 2 * 3_600_000
+/** Readers get the last bytes after the retention commits, but no later than this. */
+const RETENTION_PATIENCE_MS = 5_000
+
+/** Files of connections: one request upstream per file, whoever asks meanwhile joins it. */
+export function createDownloads(parts: DownloadParts): Pick<Upstream, 'download' | 'readSideCar'> & Settling {
+  const fills = new Map<string, Fill>()
+  const sideCars = new SingleFlight<Uint8Array>()
+
+  return {
+    async download(connection, file, options) {
+      const url = fileUrl(connection, file)
+      const kept = await openKept(parts, connection, file, options.onLanded)
+      if (kept) return kept
+      const key = keyOf(connection, file)
+      const underWay = fills.get(key)
+      const fill = underWay ?? new Fill(parts, connection, file, url, () => fills.delete(key))
+      if (!underWay) fills.set(key, fill)
+      const landed = fill.join(options.onLanded)
+      landed.catch(() => {}) // who wants to know asks; readers are told by their reads
+      const late = () => outage('slow', `${connection.name} did not begin to send ${file.file} in time`)
+      await within(fill.begun, options.deadline, parts.clock, late)
+      return { size: fill.blob.size, body: fill.blob.open(), joined: underWay !== undefined, landed }
+    },
+
+    readSideCar(connection, file, { deadline }) {
+      const url = new URL(fileUrl(connection, file))
+      url.pathname += '.metadata' // PEP 658: appended to the path, before a query
+      const late = () => outage('slow', `${connection.name} did not send ${file.file}.metadata in time`)
+      const fetched = sideCars.run(keyOf(connection, file), () => fetchSideCar(parts, connection, file, url.href))
+      return within(fetched, deadline, parts.clock, late)
+    },
+
+    async settled() {
+      await Promise.all([sideCars.settled(), ...[...fills.values()].map(({ ended }) => ended)])
+    },
+  }
+}
+
+const keyOf = (connection: Connection, { url, size, digests, sideCar }: IndexFile): string =>
+  JSON.stringify([connection.name, url, size, Object.entries(digests).toSorted(), sideCar])
+
+/**
+ * Where to fetch a file. Old documents of registries that speak https name http addresses on the same host: those are
+ * fetched by https. Without a digest, nothing else is fetched in the clear for a connection that is not.
+ */
+export function fileUrl(connection: Connection, file: IndexFile): string {
+  if (!URL.canParse(file.url)) throw outage('down', `${connection.name} names an address for ${file.file} that is none`)
+  const url = new URL(file.url)
+  const own = new URL(connection.url)
+  const isDowngrade = own.protocol === 'https:' && url.protocol === 'http:'
+  if (isDowngrade && url.hostname === own.hostname && url.port === '') return own.origin + url.pathname + url.search
+  if (isDowngrade && Object.keys(file.digests).length === 0)
+    throw outage(
+      'down',
+      `${connection.name} offers ${file.file} over plain http and without a digest, which is refused`,
+    )
+  return url.href
+}
+
+/** A blob that is here already, from whatever connection or publish, is the file: its name is its digest. */
+async function openKept(
+  parts: DownloadParts,
+  connection: Connection,
+  file: IndexFile,
+  onLanded: OnLanded | undefined,
+): Promise<Download | null> {
+  const sha256 = file.digests.sha256?.toLowerCase()
+  const blob = sha256 === undefined ? undefined : await parts.blobs.open(sha256)
+  if (!blob || sha256 === undefined) return null
+  if (file.size !== null && file.size !== blob.size) {
+    await blob[Symbol.asyncDispose]()
+    throw mismatch(parts, connection, file, `${blob.size} bytes instead of ${file.size}`)
+  }
+  const kept: Landed = { size: blob.size, digests: { sha256 } }
+  const landed = (onLanded?.(kept) ?? Promise.resolve())
+    .catch((error: unknown) => parts.onLandedFailure(error, file))
+    .then(() => kept)
+  return { size: blob.size, body: blob, joined: false, landed }
+}
+
+function mismatch(parts: DownloadParts, connection: Connection, file: IndexFile, reason: string): RegistryError {
+  parts.onMismatch(connection, file, reason)
+  return outage(
+    'down',
+    `${connection.name} sent ${file.file} with other bytes than its index declares: ${reason}`,
+    60_000,
+  )
+}
+
+const gone = (connection: Connection, what: string): RegistryError =>
+  new RegistryError('not_found', `${connection.name} lists ${what} but does not have it`, {
+    resourceType: 'asset',
+    resourceId: what,
+  })
+
+/** One file on its way from an upstream into the blob store. It goes on when everybody who asked for it has left. */
+class Fill {
+  readonly blob: GrowingBlob
+  /** Resolves when it came to its end, well or not. */
+  readonly ended: Promise<void>
+  readonly #parts: DownloadParts
+  readonly #connection: Connection
+  readonly #file: IndexFile
+  readonly #begun = Promise.withResolvers<void>()
+  readonly #landed = Promise.withResolvers<Landed>()
+  #wanted: OnLanded[] | null = []
+
+  constructor(parts: DownloadParts, connection: Connection, file: IndexFile, url: string, onEnd: () => void) {
+    this.#parts = parts
+    this.#connection = connection
+    this.#file = file
+    this.blob = new GrowingBlob((sha256) => parts.blobs.open(sha256))
+    this.#begun.promise.catch(() => {})
+    this.#landed.promise.catch(() => {})
+    this.ended = this.#run(url).finally(onEnd)
+  }
+
+  /** Resolves when the upstream begins to send; rejects where it will not. */
+  get begun(): Promise<void> {
+    return this.#begun.promise
+  }
+
+  /** `onLanded` runs once the bytes are durable, and before what this returns resolves. */
+  join(onLanded: OnLanded | undefined): Promise<Landed> {
+    if (!onLanded) return this.#landed.promise
+    if (this.#wanted) {
+      this.#wanted.push(onLanded)
+      return this.#landed.promise
+    }
+    return this.#landed.promise.then(async (landed) => {
+      await this.#tell(onLanded, landed)
+      return landed
+    })
+  }
+
+  async #run(url: string): Promise<void> {
+    try {
+      const request = {
+        connection: this.#connection,
+        kind: 'file' as const,
+        what: this.#file.file,
+        url,
+        // A .tgz that a server packs once more would have another digest (and a CDN's compression gains nothing).
+        headers: { accept: '*/*', 'accept-encoding': 'identity' },
+        deadline: fillDeadline(this.#parts.clock.now(), this.#file.size ?? this.#parts.maxFileBytes),
+        mayRetry: () => this.blob.restart(),
+      }
+      const landed = await ask(this.#parts, request, (response) => this.#receive(response))
+      await this.#retain(landed)
+      this.#landed.resolve(landed)
+    } catch (error) {
+      this.#begun.reject(error)
+      this.#landed.reject(error)
+      await this.blob.fail(error as Error)
+    }
+  }
+
+  /** One answer, from its head to durable bytes. */
+  async #receive(response: OutboundResponse): Promise<Landed> {
+    const { blobs, maxFileBytes } = this.#parts
+    if (response.status !== 200) throw gone(this.#connection, this.#file.file)
+    const size = this.#sizeOf(response)
+    const pending = await blobs.begin({ digests: digestsToCompute(this.#file.digests) })
+    this.blob.start(pending, size)
+    this.#begun.resolve()
+    for await (const chunk of decodedBody(response)) {
+      const received = pending.size + chunk.length
+      if (received > maxFileBytes) throw this.#tooLarge()
+      if (size !== null && received > size) throw this.#mismatch(`more than ${size} bytes`)
+      await pending.write(chunk)
+      this.blob.advance()
+    }
+    if (size !== null && pending.size < size)
+      throw new OutboundError('reset', `${this.#file.file} ended after ${pending.size} of ${size} bytes`)
+    const wrong = mismatchOf(this.#file, await pending.finish())
+    if (wrong !== null) throw this.#mismatch(wrong)
+    return pending.commit()
+  }
+
+  /** Bytes in all, if the index or the upstream declares it. An encoded body's `Content-Length` says nothing about them. */
+  #sizeOf(response: OutboundResponse): number | null {
+    const sent = encodingOf(response) === null ? response.headers['content-length'] : undefined
+    const length = sent !== undefined && /^\d+$/.test(sent) ? Number(sent) : null
+    const declared = this.#file.size ?? this.blob.size // of an earlier try: its readers were told
+    if (declared !== null && length !== null && declared !== length)
+      throw this.#mismatch(`${length} bytes instead of ${declared}`)
+    const size = declared ?? length
+    if (size !== null && size > this.#parts.maxFileBytes) throw this.#tooLarge()
+    return size
+  }
+
+  /** What was fetched is retained before anybody has the whole of it, unless retention takes long; it never fails a reader. */
+  async #retain(landed: Landed): Promise<void> {
+    const wanted = this.#wanted ?? []
+    this.#wanted = null
+    const told = Promise.all(wanted.map((onLanded) => this.#tell(onLanded, landed)))
+    const { clock } = this.#parts
+    await within(told, clock.now() + RETENTION_PATIENCE_MS, clock, () => new Error('late')).catch(() => {})
+    await this.blob.land(landed)
+    await told
+  }
+
+  async #tell(onLanded: OnLanded, landed: Landed): Promise<void> {
+    try {
+      await onLanded(landed)
+    } catch (error) {
+      this.#parts.onLandedFailure(error, this.#file)
+    }
+  }
+
+  #mismatch(reason: string): RegistryError {
+    return mismatch(this.#parts, this.#connection, this.#file, reason)
+  }
+
+  #tooLarge(): RegistryError {
+    return outage(
+      'down',
+      `${this.#file.file} is larger than the ${this.#parts.maxFileBytes} bytes that are fetched at most`,
+      60_000,
+    )
+  }
+}
+
+const fillDeadline = (now: Instant, size: number): Instant =>
+  now + Math.min(60_000 + size / SLOWEST_BYTES_PER_MS, LONGEST_FILL_MS)
+
+async function fetchSideCar(
+  parts: DownloadParts,
+  connection: Connection,
+  file: IndexFile,
+  url: string,
+): Promise<Uint8Array> {
+  const what = `${file.file}.metadata`
+  const request = {
+    connection,
+    kind: 'side-car' as const,
+    what,
+    url,
+    headers: { accept: '*/*', 'accept-encoding': 'identity' },
+    deadline: parts.clock.now() + 30_000,
+  }
+  return ask(parts, request, async (response) => {
+    if (response.status !== 200) throw gone(connection, what)
+    const bytes = await readBody(response, { maxBytes: MOST_SIDE_CAR_BYTES })
+    const declared = file.sideCar === true || file.sideCar === null ? null : file.sideCar.sha256.toLowerCase()
+    if (declared !== null && createHash('sha256').update(bytes).digest('hex') !== declared)
+      throw mismatch(parts, connection, { ...file, file: what }, 'sha256 digest mismatch')
+    return bytes
+  })
+}

@@ -1,0 +1,72 @@
+import type { Outbound } from '../outbound/outbound.ts'
+import type { Ecosystem } from '../registry/ecosystem.ts'
+import { RegistryError } from '../registry/errors.ts'
+import type { Connection, IndexFile } from '../registry/model.ts'
+import type { FormatId } from '../registry/names.ts'
+import type { BlobStore, Clock, MetadataStore, Upstream } from '../registry/ports.ts'
+import type { Observation } from './ask.ts'
+import { Breaker, type BreakerTimes } from './breaker.ts'
+import { createDownloads } from './download.ts'
+import { createIndexReader, type ReadIndex } from './fetch-index.ts'
+
+export type UpstreamOptions = {
+  readonly outbound: Outbound
+  readonly store: Pick<MetadataStore, 'findIndex' | 'commit'>
+  readonly blobs: BlobStore
+  readonly clock: Clock
+  readonly ecosystemOf: (format: FormatId) => Ecosystem
+  readonly readIndex: ReadIndex
+  /** The connection's `Authorization` header, decrypted; null where it has none. */
+  readonly credentialsOf: (connection: Connection) => Promise<{ readonly header: string } | null>
+  /** Every request that went upstream. */
+  readonly observe?: (observation: Observation) => void
+  readonly onMismatch?: (connection: Connection, file: IndexFile, reason: string) => void
+  readonly onLandedFailure?: (error: unknown, file: IndexFile) => void
+  readonly limits?: Partial<UpstreamLimits>
+}
+
+export type UpstreamLimits = BreakerTimes & {
+  readonly tries: number
+  readonly retryDelayMs: number
+  readonly indexDeadlineMs: number
+  readonly patienceMs: number
+  readonly maxIndexBytes: number
+  readonly maxFileBytes: number
+}
+
+const LIMITS: UpstreamLimits = {
+  tries: 3,
+  retryDelayMs: 200,
+  indexDeadlineMs: 30_000,
+  patienceMs: 5_000,
+  maxIndexBytes: 128 * 1024 * 1024,
+  maxFileBytes: 5 * 1024 ** 3,
+  firstPauseMs: 3_000,
+  longestPauseMs: 20_000,
+}
+
+/** The public (and private) registries that repositories draw from. Disposing of it ends what is under way. */
+export function createUpstream(options: UpstreamOptions): Upstream & AsyncDisposable {
+  const limits = { ...LIMITS, ...options.limits }
+  const stopping = new AbortController()
+  const parts = {
+    observe: () => {},
+    onMismatch: () => {},
+    onLandedFailure: () => {},
+    ...options,
+    ...limits,
+    breaker: new Breaker(limits),
+    signal: stopping.signal,
+  }
+  const indexes = createIndexReader(parts)
+  const downloads = createDownloads(parts)
+  return {
+    readIndex: indexes.readIndex,
+    download: downloads.download,
+    readSideCar: downloads.readSideCar,
+    async [Symbol.asyncDispose]() {
+      stopping.abort(new RegistryError('busy', 'the server is stopping', { retryAfter: 5 }))
+      await Promise.all([indexes.settled(), downloads.settled()])
+    },
+  }
+}

@@ -1,0 +1,152 @@
+import { createOutbound, type OutboundOptions } from '../../../src/outbound/outbound.ts'
+import type { Ecosystem } from '../../../src/registry/ecosystem.ts'
+import type { Connection, IndexFile } from '../../../src/registry/model.ts'
+import { packageName, type ConnectionName, type FormatId, type PackageName } from '../../../src/registry/names.ts'
+import type { BlobStore, ReadableBlob } from '../../../src/registry/ports.ts'
+import { memoryBlobs } from '../../../src/storage/blobs/memory.ts'
+import { openSqlite } from '../../../src/storage/sql/sqlite.ts'
+import type { Observation } from '../../../src/upstream/ask.ts'
+import type { ReadIndex } from '../../../src/upstream/fetch-index.ts'
+import { createUpstream, type UpstreamLimits, type UpstreamOptions } from '../../../src/upstream/upstream.ts'
+import type { PublishedNpm } from './npm.ts'
+import type { PublishedPypi } from './pypi.ts'
+
+// `src/upstream` with real stores in memory and the least of a format that it can work with: no registry around it.
+
+export const npmName = (name: string): PackageName => packageName('npm', null, name)
+export const pypiName = (name: string): PackageName => packageName('pypi', null, name)
+
+export const connectionTo = (url: string, more: Partial<Connection> = {}): Connection => ({
+  name: 'test:upstream' as ConnectionName,
+  format: 'npm',
+  url,
+  fileOrigins: [],
+  credentials: null,
+  builtIn: false,
+  ...more,
+})
+
+/** A file as an npm index would offer it. */
+export const npmFile = (
+  { url, file, bytes, shasum, integrity }: PublishedNpm,
+  more: Partial<IndexFile> = {},
+): IndexFile => ({
+  file,
+  version: '1.0.0',
+  url,
+  path: null,
+  digests: { sha1: shasum, sha512: Buffer.from(integrity.slice('sha512-'.length), 'base64').toString('hex') },
+  size: bytes.length,
+  publishedAt: null,
+  sideCar: null,
+  ...more,
+})
+
+/** A file as a PyPI index would offer it. */
+export const pypiFile = (
+  { url, file, bytes, sha256, path }: PublishedPypi,
+  more: Partial<IndexFile> = {},
+): IndexFile => ({
+  file,
+  version: '1.0',
+  url,
+  path: path.slice(1),
+  digests: { sha256 },
+  size: bytes.length,
+  publishedAt: null,
+  sideCar: null,
+  ...more,
+})
+
+export const readJsonIndex: ReadIndex = async (_format, fetched) => {
+  const parsed = JSON.parse(Buffer.from(fetched.body).toString()) as {
+    versions: object
+    meta?: Record<string, unknown>
+  }
+  const versions = Array.isArray(parsed.versions) ? (parsed.versions as string[]) : Object.keys(parsed.versions)
+  const serial = parsed.meta?.['_last-serial']
+  return {
+    document: fetched.body,
+    facts: {
+      versions: versions.map((version) => ({ version, publishedAt: null, license: null })),
+      files: [],
+      serial: typeof serial === 'number' ? serial : null,
+    },
+  }
+}
+
+const ecosystemOf = (format: FormatId): Ecosystem => ({
+  format,
+  indexPath: ({ name }) => (format === 'npm' ? name : `${name}/`),
+  indexAccept: format === 'npm' ? 'application/json' : 'application/vnd.pypi.simple.v1+json',
+  compareVersions: (a, b) => (a < b ? -1 : 1),
+  fileType: () => 'application/octet-stream',
+})
+
+export type Assembled = AsyncDisposable & {
+  readonly upstream: ReturnType<typeof createUpstream>
+  readonly store: Awaited<ReturnType<typeof openSqlite>>
+  readonly blobs: BlobStore
+  readonly observed: Observation[]
+  readonly mismatches: string[]
+  readonly landedFailures: unknown[]
+  /** Starts at the real time; `advance` moves it for freshness and pauses. */
+  readonly clock: { now(): number; advance(ms: number): void }
+}
+
+export async function assembleUpstream(
+  options: Partial<Pick<UpstreamOptions, 'credentialsOf' | 'readIndex' | 'blobs'>> & {
+    limits?: Partial<UpstreamLimits>
+    outbound?: Partial<OutboundOptions>
+  } = {},
+): Promise<Assembled> {
+  let ahead = 0
+  const clock = { now: () => Date.now() + ahead, advance: (ms: number) => void (ahead += ms) }
+  const store = await openSqlite(':memory:')
+  const blobs = options.blobs ?? memoryBlobs()
+  const observed: Observation[] = []
+  const mismatches: string[] = []
+  const landedFailures: unknown[] = []
+  const outbound = createOutbound({ allowPrivate: [], userAgent: 'granary-test', clock, ...options.outbound })
+  const upstream = createUpstream({
+    outbound,
+    store,
+    blobs,
+    clock,
+    ecosystemOf,
+    readIndex: options.readIndex ?? readJsonIndex,
+    credentialsOf: options.credentialsOf ?? (async () => null),
+    observe: (observation) => void observed.push(observation),
+    onMismatch: (_connection, file, reason) => void mismatches.push(`${file.file}: ${reason}`),
+    onLandedFailure: (error) => void landedFailures.push(error),
+    limits: { retryDelayMs: 5, ...options.limits },
+  })
+  return {
+    upstream,
+    store,
+    blobs,
+    observed,
+    mismatches,
+    landedFailures,
+    clock,
+    async [Symbol.asyncDispose]() {
+      await upstream[Symbol.asyncDispose]()
+      await outbound[Symbol.asyncDispose]()
+      await store[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** All bytes of a blob, read as a server would; stops after `upTo`. */
+export async function readAll(blob: ReadableBlob, upTo = Infinity): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let position = 0
+  while (position < upTo) {
+    const into = Buffer.alloc(32 * 1024)
+    const length = await blob.read(into, position)
+    if (length === 0) break
+    chunks.push(into.subarray(0, length))
+    position += length
+  }
+  return Buffer.concat(chunks)
+}

@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import { answerWithFault, Faults, sendBody } from './faults.ts'
+
+/** One request as it arrived. `path` is raw (not decoded), without the query. */
+export type SeenRequest = {
+  readonly method: string
+  readonly path: string
+  readonly query: string
+  readonly headers: Readonly<Record<string, string | undefined>>
+}
+
+export type UpstreamAnswer = {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+  /** Documents: they carry an ETag, answer conditions, and are compressed for who asks. Files are not. */
+  readonly document: boolean
+}
+
+export const json = (
+  status: number,
+  value: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): UpstreamAnswer => ({
+  status,
+  headers: { 'content-type': 'application/json', ...headers },
+  body: Buffer.from(JSON.stringify(value)),
+  document: true,
+})
+
+export const file = (body: Uint8Array, headers: Readonly<Record<string, string>> = {}): UpstreamAnswer => ({
+  status: 200,
+  headers: {
+    'content-type': 'application/octet-stream',
+    'cache-control': 'public, max-age=31557600, immutable',
+    ...headers,
+  },
+  body,
+  document: false,
+})
+
+/** A registry on the loopback interface that can be made to fail. */
+export type LoopbackServer = AsyncDisposable & {
+  /** `http://127.0.0.1:PORT`, without a slash; it stays the same over `down` and `up`. */
+  readonly origin: string
+  /** Everything that was asked, in order. */
+  readonly requests: SeenRequest[]
+  readonly faults: Faults
+  /** How many requests asked for this path. */
+  countOf(path: string | RegExp): number
+  /** Connections are refused and open ones cut until `up`. */
+  down(): Promise<void>
+  up(): Promise<void>
+}
+
+export async function startLoopbackServer(answer: (request: SeenRequest) => UpstreamAnswer): Promise<LoopbackServer> {
+  const faults = new Faults()
+  const requests: SeenRequest[] = []
+  const handle = (incoming: IncomingMessage, response: ServerResponse): void => {
+    const [path = '/', query = ''] = (incoming.url ?? '/').split('?', 2)
+    const headers = incoming.headers as Record<string, string | undefined>
+    const request = { method: incoming.method ?? 'GET', path, query, headers }
+    requests.push(request)
+    incoming.resume()
+    const fault = faults.meet(path)
+    if (fault && answerWithFault(fault, response)) return
+    const conditional = fault?.kind !== 'no-etag'
+    const { status, headers: head, body } = prepared(answer(request), request, conditional)
+    response.writeHead(status, status === 304 ? head : { ...head, 'content-length': String(body.length) })
+    void sendBody(body, fault, response)
+  }
+  let server = await listen(handle, 0)
+  const port = (server.address() as AddressInfo).port
+  let isUp = true
+  const down = async () => {
+    if (!isUp) return
+    isUp = false
+    await new Promise((resolve) => {
+      server.close(resolve)
+      server.closeAllConnections()
+    })
+  }
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    requests,
+    faults,
+    countOf: (path) =>
+      requests.filter((seen) => (path instanceof RegExp ? path.test(seen.path) : path === seen.path)).length,
+    down,
+    async up() {
+      if (isUp) return
+      server = await listen(handle, port)
+      isUp = true
+    },
+    [Symbol.asyncDispose]: down,
+  }
+}
+
+function listen(handle: (request: IncomingMessage, response: ServerResponse) => void, port: number): Promise<Server> {
+  const server = createServer(handle)
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, '127.0.0.1', () => resolve(server))
+  })
+}
+
+/** Conditions and compression, as the public registries' CDNs do them. */
+function prepared(answer: UpstreamAnswer, request: SeenRequest, conditional: boolean): UpstreamAnswer {
+  const isDocument = answer.document && answer.status === 200
+  if (!isDocument) return answer
+  const headers: Record<string, string> = { ...answer.headers }
+  if (conditional) {
+    headers['etag'] ??= `"${createHash('sha256').update(answer.body).digest('hex').slice(0, 32)}"`
+    const isKnown = request.headers['if-none-match']?.split(/\s*,\s*/).includes(headers['etag'])
+    if (isKnown) return { ...answer, status: 304, headers, body: new Uint8Array() }
+  } else {
+    delete headers['etag']
+    delete headers['last-modified']
+  }
+  if (!request.headers['accept-encoding']?.includes('gzip')) return { ...answer, headers }
+  return { ...answer, headers: { ...headers, 'content-encoding': 'gzip' }, body: gzipSync(answer.body, { level: 1 }) }
+}
