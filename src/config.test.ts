@@ -6,7 +6,13 @@ const build = (argv: string[], env: Record<string, string> = {}) => buildConfig(
 describe('configuration', () => {
   it('has defaults that serve on loopback with state in data/', () => {
     const config = build([])
-    expect(config).toMatchObject({ host: '127.0.0.1', port: 8787, data: '/srv/data', region: 'us-east-1', publicUrls: [] })
+    expect(config).toMatchObject({
+      host: '127.0.0.1',
+      port: 8787,
+      data: '/srv/data',
+      region: 'us-east-1',
+      publicUrls: [],
+    })
     expect(config.database).toEqual({ driver: 'sqlite', file: '/srv/data/granary.db' })
     expect(config.masterKey).toEqual({ file: '/srv/data/master.key' })
     expect(warnings(config)).toEqual([])

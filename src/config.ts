@@ -15,7 +15,8 @@ export type Config = {
   readonly region: string
   /** Addresses and CIDRs whose X-Forwarded-* headers count. */
   readonly trustedProxies: readonly string[]
-  readonly database: { readonly driver: 'sqlite'; readonly file: string } | { readonly driver: 'postgres'; readonly url: string }
+  readonly database:
+    { readonly driver: 'sqlite'; readonly file: string } | { readonly driver: 'postgres'; readonly url: string }
   readonly blobs: { readonly driver: 'filesystem'; readonly root: string }
   readonly masterKey: { readonly value: string } | { readonly file: string }
   readonly upstreams: { readonly npmjs: string | null; readonly pypi: string | null }
@@ -47,23 +48,95 @@ const SETTINGS = {
   host: { env: 'GRANARY_HOST', flag: 'host', fallback: '127.0.0.1', help: 'address to listen on' },
   port: { env: 'GRANARY_PORT', flag: 'port', fallback: '8787', help: 'port to listen on; 0 takes a free one' },
   data: { env: 'GRANARY_DATA', flag: 'data', fallback: 'data', help: 'folder of all state' },
-  publicUrl: { env: 'GRANARY_PUBLIC_URL', flag: 'public-url', fallback: '', help: 'address(es) under which clients reach the server, separated by commas' },
+  publicUrl: {
+    env: 'GRANARY_PUBLIC_URL',
+    flag: 'public-url',
+    fallback: '',
+    help: 'address(es) under which clients reach the server, separated by commas',
+  },
   region: { env: 'GRANARY_REGION', flag: 'region', fallback: 'us-east-1', help: 'region that ARNs carry' },
-  trustedProxies: { env: 'GRANARY_TRUSTED_PROXIES', flag: 'trusted-proxies', fallback: '', help: 'addresses or CIDRs whose X-Forwarded-* headers count' },
-  databaseUrl: { env: 'GRANARY_DATABASE_URL', flag: 'database-url', fallback: '', help: 'postgres://…; left out: SQLite in the data folder', secret: true },
-  blobs: { env: 'GRANARY_BLOBS', flag: 'blobs', fallback: '', help: 'folder of package files; left out: blobs/ in the data folder' },
+  trustedProxies: {
+    env: 'GRANARY_TRUSTED_PROXIES',
+    flag: 'trusted-proxies',
+    fallback: '',
+    help: 'addresses or CIDRs whose X-Forwarded-* headers count',
+  },
+  databaseUrl: {
+    env: 'GRANARY_DATABASE_URL',
+    flag: 'database-url',
+    fallback: '',
+    help: 'postgres://…; left out: SQLite in the data folder',
+    secret: true,
+  },
+  blobs: {
+    env: 'GRANARY_BLOBS',
+    flag: 'blobs',
+    fallback: '',
+    help: 'folder of package files; left out: blobs/ in the data folder',
+  },
   masterKey: { env: 'GRANARY_MASTER_KEY', flag: '', fallback: '', help: 'the master key itself, base64', secret: true },
-  masterKeyFile: { env: 'GRANARY_MASTER_KEY_FILE', flag: 'master-key-file', fallback: '', help: 'file of the master key; left out: master.key in the data folder' },
-  upstreamNpmjs: { env: 'GRANARY_UPSTREAM_NPMJS', flag: 'upstream-npmjs', fallback: '', help: 'registry root behind public:npmjs' },
-  upstreamPypi: { env: 'GRANARY_UPSTREAM_PYPI', flag: 'upstream-pypi', fallback: '', help: 'simple root behind public:pypi' },
+  masterKeyFile: {
+    env: 'GRANARY_MASTER_KEY_FILE',
+    flag: 'master-key-file',
+    fallback: '',
+    help: 'file of the master key; left out: master.key in the data folder',
+  },
+  upstreamNpmjs: {
+    env: 'GRANARY_UPSTREAM_NPMJS',
+    flag: 'upstream-npmjs',
+    fallback: '',
+    help: 'registry root behind public:npmjs',
+  },
+  upstreamPypi: {
+    env: 'GRANARY_UPSTREAM_PYPI',
+    flag: 'upstream-pypi',
+    fallback: '',
+    help: 'simple root behind public:pypi',
+  },
   proxy: { env: 'HTTPS_PROXY', flag: 'proxy', fallback: '', help: 'proxy for requests to upstreams', secret: true },
-  allowPrivateTargets: { env: 'GRANARY_ALLOW_PRIVATE_TARGETS', flag: 'allow-private-targets', fallback: '', help: 'hosts and CIDRs that upstreams may reach besides public addresses, or true' },
-  logLevel: { env: 'GRANARY_LOG_LEVEL', flag: 'log-level', fallback: 'info', help: 'trace, debug, info, warn, error or silent' },
-  cacheLimit: { env: 'GRANARY_CACHE_LIMIT', flag: 'cache-limit', fallback: '50GB', help: 'bytes of cached files to keep (10GB, 500MB)' },
-  keptMemory: { env: 'GRANARY_KEPT_MEMORY', flag: 'kept-memory', fallback: '96MB', help: 'bytes of rendered answers to keep in memory' },
-  stopGrace: { env: 'GRANARY_STOP_GRACE', flag: 'stop-grace', fallback: '30', help: 'seconds to finish what is streaming when stopped' },
-  bootstrapKeyId: { env: 'GRANARY_BOOTSTRAP_ACCESS_KEY_ID', flag: '', fallback: '', help: 'id of the first access key' },
-  bootstrapSecret: { env: 'GRANARY_BOOTSTRAP_SECRET_ACCESS_KEY', flag: '', fallback: '', help: 'secret of the first access key', secret: true },
+  allowPrivateTargets: {
+    env: 'GRANARY_ALLOW_PRIVATE_TARGETS',
+    flag: 'allow-private-targets',
+    fallback: '',
+    help: 'hosts and CIDRs that upstreams may reach besides public addresses, or true',
+  },
+  logLevel: {
+    env: 'GRANARY_LOG_LEVEL',
+    flag: 'log-level',
+    fallback: 'info',
+    help: 'trace, debug, info, warn, error or silent',
+  },
+  cacheLimit: {
+    env: 'GRANARY_CACHE_LIMIT',
+    flag: 'cache-limit',
+    fallback: '50GB',
+    help: 'bytes of cached files to keep (10GB, 500MB)',
+  },
+  keptMemory: {
+    env: 'GRANARY_KEPT_MEMORY',
+    flag: 'kept-memory',
+    fallback: '96MB',
+    help: 'bytes of rendered answers to keep in memory',
+  },
+  stopGrace: {
+    env: 'GRANARY_STOP_GRACE',
+    flag: 'stop-grace',
+    fallback: '30',
+    help: 'seconds to finish what is streaming when stopped',
+  },
+  bootstrapKeyId: {
+    env: 'GRANARY_BOOTSTRAP_ACCESS_KEY_ID',
+    flag: '',
+    fallback: '',
+    help: 'id of the first access key',
+  },
+  bootstrapSecret: {
+    env: 'GRANARY_BOOTSTRAP_SECRET_ACCESS_KEY',
+    flag: '',
+    fallback: '',
+    help: 'secret of the first access key',
+    secret: true,
+  },
 } as const satisfies Record<string, Setting>
 
 type Key = keyof typeof SETTINGS
@@ -73,7 +146,9 @@ export type Flat = Readonly<Record<Key, { readonly value: string; readonly sourc
 /** Reads every setting as text, with where it came from. `file` is the JSON file that GRANARY_CONFIG or --config names. */
 export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): Flat {
   const flagged = Object.values(SETTINGS).filter((setting) => setting.flag !== '')
-  const options = Object.fromEntries([...flagged.map(({ flag }) => flag), 'config'].map((flag) => [flag, { type: 'string' as const }]))
+  const options = Object.fromEntries(
+    [...flagged.map(({ flag }) => flag), 'config'].map((flag) => [flag, { type: 'string' as const }]),
+  )
   const flags = parseFlags(argv, options)
   const file = readFile(flags['config'] ?? env['GRANARY_CONFIG'])
   const read = (key: Key) => {
@@ -83,13 +158,17 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): F
     const variable = env[setting.env]
     if (variable !== undefined && variable !== '') return { value: variable, source: 'environment' as const }
     const written = file[key]
-    if (written !== undefined) return { value: Array.isArray(written) ? written.join(',') : String(written), source: 'file' as const }
+    if (written !== undefined)
+      return { value: Array.isArray(written) ? written.join(',') : String(written), source: 'file' as const }
     return { value: setting.fallback, source: 'default' as const }
   }
   return Object.fromEntries((Object.keys(SETTINGS) as Key[]).map((key) => [key, read(key)])) as Flat
 }
 
-function parseFlags(argv: readonly string[], options: Record<string, { type: 'string' }>): Record<string, string | undefined> {
+function parseFlags(
+  argv: readonly string[],
+  options: Record<string, { type: 'string' }>,
+): Record<string, string | undefined> {
   try {
     return parseArgs({ args: [...argv], options, strict: true }).values as Record<string, string | undefined>
   } catch (error) {
@@ -139,7 +218,8 @@ export function buildConfig(flat: Flat, cwd: string): Config {
   return Object.freeze(config)
 }
 
-export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host)
 const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::' || host === ''
 
 function checkReach(config: Config, flat: Flat): void {
@@ -156,15 +236,21 @@ function checkReach(config: Config, flat: Flat): void {
 /** Things that work but should not be overlooked, one line each. */
 export function warnings(config: Config): readonly string[] {
   const plain = config.publicUrls.filter((url) => url.startsWith('http:') && !isLoopback(new URL(url).hostname))
-  const lines = plain.map((url) => `${url} is plain HTTP beyond this machine: tokens and packages travel unprotected. Put TLS in front.`)
+  const lines = plain.map(
+    (url) => `${url} is plain HTTP beyond this machine: tokens and packages travel unprotected. Put TLS in front.`,
+  )
   if (plain.length === 0 && config.publicUrls.length === 0 && !isLoopback(config.host)) {
-    lines.push(`Listening on ${config.host} over plain HTTP beyond this machine: tokens and packages travel unprotected. Put TLS in front.`)
+    lines.push(
+      `Listening on ${config.host} over plain HTTP beyond this machine: tokens and packages travel unprotected. Put TLS in front.`,
+    )
   }
   return lines
 }
 
 /** The settings as `granary config` prints them; secrets are not shown. */
-export function describeSettings(flat: Flat): readonly { setting: string; value: string; source: Source; variable: string; help: string }[] {
+export function describeSettings(
+  flat: Flat,
+): readonly { setting: string; value: string; source: Source; variable: string; help: string }[] {
   return (Object.entries(SETTINGS) as [Key, Setting][]).map(([key, setting]) => ({
     setting: key,
     value: setting.secret && flat[key].value ? '(hidden)' : flat[key].value,
@@ -185,7 +271,8 @@ const bad = (key: Key, value: string, wanted: string) =>
 
 function integer(flat: Flat, key: Key, from: number, to: number): number {
   const value = Number(flat[key].value)
-  if (!Number.isInteger(value) || value < from || value > to) throw bad(key, flat[key].value, `a whole number from ${from} to ${to}`)
+  if (!Number.isInteger(value) || value < from || value > to)
+    throw bad(key, flat[key].value, `a whole number from ${from} to ${to}`)
   return value
 }
 
@@ -198,7 +285,10 @@ const UNITS: Readonly<Record<string, number>> = { '': 1, kb: 1e3, mb: 1e6, gb: 1
 function bytes(flat: Flat, key: Key): number {
   const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?b)?$/i.exec(flat[key].value.trim())
   if (!match) throw bad(key, flat[key].value, 'a number of bytes, like 500MB')
-  return Math.floor(Number(match[1]) * (UNITS[(match[2] === undefined || match[2].toLowerCase() === 'b' ? '' : match[2]).toLowerCase()] ?? 1))
+  return Math.floor(
+    Number(match[1]) *
+      (UNITS[(match[2] === undefined || match[2].toLowerCase() === 'b' ? '' : match[2]).toLowerCase()] ?? 1),
+  )
 }
 
 function parseOrigin(key: Key, raw: string): string {
@@ -212,7 +302,8 @@ function parseOrigin(key: Key, raw: string): string {
 function upstreamRoot(flat: Flat, key: 'upstreamNpmjs' | 'upstreamPypi'): string | null {
   const raw = flat[key].value
   if (raw === '') return null
-  if (!URL.canParse(raw) || !/^https?:$/.test(new URL(raw).protocol)) throw bad(key, raw, 'an http:// or https:// address')
+  if (!URL.canParse(raw) || !/^https?:$/.test(new URL(raw).protocol))
+    throw bad(key, raw, 'an http:// or https:// address')
   return raw.endsWith('/') ? raw : `${raw}/`
 }
 
@@ -226,7 +317,9 @@ function bootstrapKey(flat: Flat): Config['bootstrapKey'] {
   const [id, secret] = [flat.bootstrapKeyId.value, flat.bootstrapSecret.value]
   if (id === '' && secret === '') return null
   if (!/^[A-Z0-9]{16,128}$/.test(id) || secret.length < 16) {
-    throw new ConfigError(`${SETTINGS.bootstrapKeyId.env} and ${SETTINGS.bootstrapSecret.env} go together: 16 or more capitals and digits, and 16 or more characters`)
+    throw new ConfigError(
+      `${SETTINGS.bootstrapKeyId.env} and ${SETTINGS.bootstrapSecret.env} go together: 16 or more capitals and digits, and 16 or more characters`,
+    )
   }
   return { id, secret }
 }

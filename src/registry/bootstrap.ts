@@ -1,6 +1,6 @@
 import { managementEvent } from './events.ts'
 import type { Change } from './changes.ts'
-import type { AccessKey, Instant, User } from './model.ts'
+import type { AccessKey, Connection, Instant, User } from './model.ts'
 import {
   parseAccountId,
   parseConnectionName,
@@ -31,24 +31,45 @@ export function planBootstrap(what: {
   readonly user: User
   readonly key: AccessKey
   readonly administratorPolicy: string
+  /** The connections that every installation has. */
+  readonly connections: readonly Connection[]
   readonly now: Instant
   readonly id: () => string
 }): readonly Change[] {
   const { user, key, now } = what
-  const repository = (name: RepositoryName, description: string, upstreams: readonly RepositoryName[], connections: readonly ConnectionName[]) =>
+  const repository = (
+    name: RepositoryName,
+    description: string,
+    upstreams: readonly RepositoryName[],
+    connections: readonly ConnectionName[],
+  ) =>
     ({
       change: 'create-repository',
-      repository: { domain: DEFAULTS.domain, name, administrator: user.account, description, createdAt: now, upstreams, connections },
+      repository: {
+        domain: DEFAULTS.domain,
+        name,
+        administrator: user.account,
+        description,
+        createdAt: now,
+        upstreams,
+        connections,
+      },
     }) as const
   return [
     // First: another process that was quicker refuses the whole commit here.
     { change: 'create-setting', key: INSTALLATION, value: what.installation },
     { change: 'create-account', account: { id: user.account, createdAt: now } },
     { change: 'create-user', user },
-    { change: 'put-identity-policy', policy: { account: user.account, userName: user.name, name: 'administrator', document: what.administratorPolicy } },
+    {
+      change: 'put-identity-policy',
+      policy: { account: user.account, userName: user.name, name: 'administrator', document: what.administratorPolicy },
+    },
     { change: 'create-access-key', key },
     { change: 'create-domain', domain: { name: DEFAULTS.domain, owner: user.account, createdAt: now, reserved: [] } },
-    ...DEFAULTS.stores.map((store) => repository(store.name, `What came from ${store.connection}`, [], [store.connection])),
+    ...what.connections.map((connection) => ({ change: 'create-connection' as const, connection })),
+    ...DEFAULTS.stores.map((store) =>
+      repository(store.name, `What came from ${store.connection}`, [], [store.connection]),
+    ),
     repository(
       DEFAULTS.repository,
       'Install from here and publish here',

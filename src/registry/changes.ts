@@ -47,14 +47,23 @@ export type Change =
   /** Takes the user's keys and policies with it. */
   | { readonly change: 'delete-user'; readonly account: AccountId; readonly name: string }
   | { readonly change: 'put-identity-policy'; readonly policy: IdentityPolicy }
-  | { readonly change: 'delete-identity-policy'; readonly account: AccountId; readonly userName: string; readonly name: string }
+  | {
+      readonly change: 'delete-identity-policy'
+      readonly account: AccountId
+      readonly userName: string
+      readonly name: string
+    }
   | { readonly change: 'create-access-key'; readonly key: AccessKey }
   | { readonly change: 'revoke-access-key'; readonly id: string; readonly at: Instant }
   // --- topology (these move the topology counter)
   | { readonly change: 'create-domain'; readonly domain: Domain }
   /** Refused with `conflict` while the domain has repositories. Ownership of names ends with the domain. */
   | { readonly change: 'delete-domain'; readonly domain: DomainName }
-  | { readonly change: 'set-reserved-prefixes'; readonly domain: DomainName; readonly reserved: readonly ReservedPrefix[] }
+  | {
+      readonly change: 'set-reserved-prefixes'
+      readonly domain: DomainName
+      readonly reserved: readonly ReservedPrefix[]
+    }
   | { readonly change: 'create-repository'; readonly repository: Repository }
   /** Replaces description, upstreams and connections. */
   | { readonly change: 'set-repository'; readonly repository: Repository }
@@ -108,7 +117,11 @@ export type Change =
   | { readonly change: 'delete-tag'; readonly at: PackageAt; readonly tag: string }
   // --- what upstreams said
   /** Replaces the cached index; its revision becomes one more than the stored one. Registers the document's blob. */
-  | { readonly change: 'put-index'; readonly index: Omit<CachedIndex, 'revision' | 'facts'>; readonly facts: IndexFacts | null }
+  | {
+      readonly change: 'put-index'
+      readonly index: Omit<CachedIndex, 'revision' | 'facts'>
+      readonly facts: IndexFacts | null
+    }
   /** Nothing new upstream: only the times, and a validator that may have been renewed. */
   | {
       readonly change: 'touch-index'

@@ -52,6 +52,8 @@ export type ErrorDetails = {
   readonly size?: number
   /** What AWS calls this very error, where its clients tell it from others of the same code: `InvalidSignatureException`. */
   readonly awsCode?: string
+  /** Which kind of `invalid` it is, in CodeArtifact's words; a field's value if left out. */
+  readonly reason?: 'CANNOT_PARSE' | 'ENCRYPTION_KEY_ERROR' | 'FIELD_VALIDATION_FAILED' | 'UNKNOWN_OPERATION' | 'OTHER'
 }
 
 /** The one error class whose message is meant for the person at the other end. Anything else that is thrown is a bug. */

@@ -23,12 +23,20 @@ export type RecordedEvent = EventDraft & { readonly sequence: number; readonly s
 
 export const PACKAGE_EVENT = 'CodeArtifact Package Version State Change'
 
-export const packageSubject = (domain: DomainName, repository: RepositoryName, format: FormatId, key: PackageKey): string =>
-  `package/${domain}/${repository}/${format}/${key}`
+export const packageSubject = (
+  domain: DomainName,
+  repository: RepositoryName,
+  format: FormatId,
+  key: PackageKey,
+): string => `package/${domain}/${repository}/${format}/${key}`
 
 export const actorOf = (caller: Caller): string => (caller.kind === 'anonymous' ? 'anonymous' : caller.arn)
 
-export type AssetChanges = { readonly assetsAdded: number; readonly assetsUpdated?: number; readonly assetsRemoved?: number }
+export type AssetChanges = {
+  readonly assetsAdded: number
+  readonly assetsUpdated?: number
+  readonly assetsRemoved?: number
+}
 
 /** The event of one version that came to be, changed or went. Members and their names are CodeArtifact's. */
 export function packageVersionEvent(

@@ -1,4 +1,12 @@
-import type { AccountId, ConnectionName, DomainName, FormatId, PackageKey, PackageName, RepositoryName } from './names.ts'
+import type {
+  AccountId,
+  ConnectionName,
+  DomainName,
+  FormatId,
+  PackageKey,
+  PackageName,
+  RepositoryName,
+} from './names.ts'
 
 /** Milliseconds since 1970-01-01T00:00:00Z. */
 export type Instant = number
@@ -225,7 +233,7 @@ export type CachedIndex = {
   readonly key: PackageKey
   /** absent: the connection said that it has no such package. */
   readonly state: 'present' | 'absent'
-  /** The kept document's blob (zstd-compressed); null when absent. */
+  /** The kept document's blob (zstd-compressed). Absent: null, or the last one, from before the connection denied the package. */
   readonly document: { readonly sha256: Hex; readonly size: number } | null
   readonly facts: IndexFacts | null
   readonly etag: string | null

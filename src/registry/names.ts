@@ -49,7 +49,8 @@ export function displayName(name: PackageName): string {
 const parser =
   <T extends string>(what: string, pattern: RegExp, hint: string) =>
   (raw: string): T => {
-    if (!pattern.test(raw)) throw new RegistryError('invalid', `${JSON.stringify(raw.slice(0, 120))} is not a valid ${what}: ${hint}`)
+    if (!pattern.test(raw))
+      throw new RegistryError('invalid', `${JSON.stringify(raw.slice(0, 120))} is not a valid ${what}: ${hint}`)
     return raw as T
   }
 
@@ -70,17 +71,26 @@ export const parseConnectionName = parser<ConnectionName>(
   'it has 2 to 100 letters, digits and . _ : -, and starts with a letter or digit',
 )
 /** IAM's user and role names: 1 to 64 of `[\w+=,.@-]`. */
-export const parseIdentityName = parser<string>('user name', /^[\w+=,.@-]{1,64}$/, 'it has 1 to 64 letters, digits and _+=,.@-')
+export const parseIdentityName = parser<string>(
+  'user name',
+  /^[\w+=,.@-]{1,64}$/,
+  'it has 1 to 64 letters, digits and _+=,.@-',
+)
 
 export function parseFormatId(raw: string): FormatId {
   const format = FORMAT_IDS.find((id) => id === raw)
-  if (!format) throw new RegistryError('invalid', `${JSON.stringify(raw.slice(0, 40))} is not a package format that is served here`)
+  if (!format)
+    throw new RegistryError(
+      'invalid',
+      `${JSON.stringify(raw.slice(0, 40))} is not a package format that is served here`,
+    )
   return format
 }
 
 /** ARNs of the things that a policy can name. `region` is the installation's, `account` the domain owner's. */
 export const arn = {
-  domain: (region: string, owner: AccountId, domain: DomainName) => `arn:aws:codeartifact:${region}:${owner}:domain/${domain}`,
+  domain: (region: string, owner: AccountId, domain: DomainName) =>
+    `arn:aws:codeartifact:${region}:${owner}:domain/${domain}`,
   repository: (region: string, owner: AccountId, domain: DomainName, repository: RepositoryName) =>
     `arn:aws:codeartifact:${region}:${owner}:repository/${domain}/${repository}`,
   // An empty namespace leaves its segment empty: .../npm//react

@@ -32,12 +32,20 @@ const held = (at: Repository, origin: OriginControls, originIsExplicit = false):
   origin,
   originIsExplicit,
 })
-const facts = (over: { owned?: boolean; ingested?: boolean; packages?: Package[]; name?: OriginFacts['name'] } = {}): OriginFacts => ({
+const facts = (
+  over: { owned?: boolean; ingested?: boolean; packages?: Package[]; name?: OriginFacts['name'] } = {},
+): OriginFacts => ({
   name: over.name ?? lodash,
   domain,
   record:
     over.owned || over.ingested
-      ? { domain: domain.name, format: 'npm', key: lodash.key, owned: over.owned ?? false, ingested: over.ingested ?? false }
+      ? {
+          domain: domain.name,
+          format: 'npm',
+          key: lodash.key,
+          owned: over.owned ?? false,
+          ingested: over.ingested ?? false,
+        }
       : undefined,
   packages: over.packages ?? [],
 })
@@ -51,9 +59,21 @@ describe('may upstream be asked for a name', () => {
     ['a name published in the domain', facts({ owned: true, packages: [held(main, AFTER_PUBLISH)] }), false],
     ['one published and then deleted everywhere', facts({ owned: true }), false],
     ['one published, allowed by a person', facts({ owned: true, packages: [held(main, ALLOW_BOTH, true)] }), true],
-    ['one blocked by a person where the connection is', facts({ packages: [held(store, BLOCK_UPSTREAM, true)] }), false],
-    ['blocked by one person, allowed by another', facts({ owned: true, packages: [held(store, BLOCK_UPSTREAM, true), held(main, ALLOW_BOTH, true)] }), false],
-    ['allowed by a person in a repository that is not searched', facts({ owned: true, packages: [held(repository('other'), ALLOW_BOTH, true)] }), false],
+    [
+      'one blocked by a person where the connection is',
+      facts({ packages: [held(store, BLOCK_UPSTREAM, true)] }),
+      false,
+    ],
+    [
+      'blocked by one person, allowed by another',
+      facts({ owned: true, packages: [held(store, BLOCK_UPSTREAM, true), held(main, ALLOW_BOTH, true)] }),
+      false,
+    ],
+    [
+      'allowed by a person in a repository that is not searched',
+      facts({ owned: true, packages: [held(repository('other'), ALLOW_BOTH, true)] }),
+      false,
+    ],
     ['a name under a reserved prefix', facts({ name: packageName('npm', 'acme', 'new') }), false],
     ['a reserved prefix of another format', facts({ name: packageName('npm', null, 'acme-tools') }), true],
     ['a reserved PyPI prefix', facts({ name: packageName('pypi', null, 'acme-tools') }), false],
@@ -67,9 +87,21 @@ describe('may a name be published', () => {
     ['a name nobody knows', facts(), true],
     ['a name of the domain', facts({ owned: true }), true],
     ['a name fetched from upstream', facts({ ingested: true, packages: [held(store, AFTER_INGEST)] }), false],
-    ['fetched, allowed by a person here', facts({ ingested: true, packages: [held(main, { publish: 'ALLOW', upstream: 'BLOCK' }, true)] }), true],
-    ['fetched, allowed by a person elsewhere', facts({ ingested: true, packages: [held(store, { publish: 'ALLOW', upstream: 'BLOCK' }, true)] }), false],
-    ['of the domain, blocked by a person here', facts({ owned: true, packages: [held(main, { publish: 'BLOCK', upstream: 'BLOCK' }, true)] }), false],
+    [
+      'fetched, allowed by a person here',
+      facts({ ingested: true, packages: [held(main, { publish: 'ALLOW', upstream: 'BLOCK' }, true)] }),
+      true,
+    ],
+    [
+      'fetched, allowed by a person elsewhere',
+      facts({ ingested: true, packages: [held(store, { publish: 'ALLOW', upstream: 'BLOCK' }, true)] }),
+      false,
+    ],
+    [
+      'of the domain, blocked by a person here',
+      facts({ owned: true, packages: [held(main, { publish: 'BLOCK', upstream: 'BLOCK' }, true)] }),
+      false,
+    ],
   ])('%s: %#', (_, given, allowed) => {
     expect(publishRefusal(given, main) === null).toBe(allowed)
   })

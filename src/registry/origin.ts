@@ -39,7 +39,9 @@ export function mayAskUpstream(facts: OriginFacts, along: readonly Repository[])
 export function publishRefusal(facts: OriginFacts, repository: Repository): string | null {
   const held = facts.packages.find((candidate) => candidate.repository === repository.name)
   if (held?.originIsExplicit) {
-    return held.origin.publish === 'ALLOW' ? null : 'its origin controls say that it may not be published in this repository'
+    return held.origin.publish === 'ALLOW'
+      ? null
+      : 'its origin controls say that it may not be published in this repository'
   }
   if (facts.record?.ingested && !facts.record.owned) {
     return 'its origin controls say that it comes from upstream: versions of it were fetched from a public registry. Allow publishing in its origin controls first'

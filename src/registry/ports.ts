@@ -21,7 +21,15 @@ import type {
   Tag,
   User,
 } from './model.ts'
-import type { AccountId, ConnectionName, DomainName, FormatId, PackageKey, PackageName, RepositoryName } from './names.ts'
+import type {
+  AccountId,
+  ConnectionName,
+  DomainName,
+  FormatId,
+  PackageKey,
+  PackageName,
+  RepositoryName,
+} from './names.ts'
 
 // What the core asks of the world. Drivers prove themselves with the suites in test/conformance/.
 
@@ -166,7 +174,15 @@ export interface FailureLedger {
 }
 
 export interface MetadataStore
-  extends TopologyReads, IdentityReads, PackageReads, IndexReads, BlobLedger, EventReads, FailureLedger, AsyncDisposable {
+  extends
+    TopologyReads,
+    IdentityReads,
+    PackageReads,
+    IndexReads,
+    BlobLedger,
+    EventReads,
+    FailureLedger,
+    AsyncDisposable {
   /** Applies all changes in order, or none. Once it resolves, they survive a crash of the machine. */
   commit(changes: readonly Change[]): Promise<void>
   /** Resolves if the store answers. */
@@ -210,7 +226,10 @@ export interface BlobStore {
   /** `digests`: algorithms to compute besides sha256. */
   begin(options?: { digests?: readonly DigestAlgorithm[] }): Promise<PendingBlob>
   /** undefined where there is no such blob, or where it has not the size that is expected of it: then it is damaged, as good as lost. */
-  open(sha256: Hex, expected?: { readonly size: number }): Promise<(ReadableBlob & { readonly size: number }) | undefined>
+  open(
+    sha256: Hex,
+    expected?: { readonly size: number },
+  ): Promise<(ReadableBlob & { readonly size: number }) | undefined>
   stat(sha256: Hex): Promise<{ readonly size: number } | undefined>
   /** Takes the bytes out of sight, so that `confirm` can still bring them back; see storage/blobs/collect.ts. */
   remove(sha256: Hex, confirm: () => Promise<boolean>): Promise<'removed' | 'kept' | 'missing'>
@@ -254,7 +273,11 @@ export interface Upstream {
     },
   ): Promise<IndexAnswer>
   /** One request upstream per file and process, however many ask. A caller that goes away does not end it. */
-  download(connection: Connection, file: IndexFile, options: { deadline: Instant; onLanded?: (landed: Landed) => Promise<void> }): Promise<Download>
+  download(
+    connection: Connection,
+    file: IndexFile,
+    options: { deadline: Instant; onLanded?: (landed: Landed) => Promise<void> },
+  ): Promise<Download>
   /** The bytes of a small file beside a file (`<url>.metadata`), verified where a digest is declared. At most 16 MiB. */
   readSideCar(connection: Connection, file: IndexFile, options: { deadline: Instant }): Promise<Uint8Array>
 }

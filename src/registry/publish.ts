@@ -103,21 +103,35 @@ export function planPublish(
   const { name, version } = request
   const existing = state.versions.find((candidate) => candidate.version === version)
   const twin = existing?.assets.find((asset) => asset.file === request.file.asset.file)
-  if (existing?.origin === 'INTERNAL' && existing.status === 'Published' && twin?.digests.sha256 === request.file.asset.digests.sha256) {
+  if (
+    existing?.origin === 'INTERNAL' &&
+    existing.status === 'Published' &&
+    twin?.digests.sha256 === request.file.asset.digests.sha256
+  ) {
     return { outcome: 'unchanged', changes: [] }
   }
   const refusal = publishRefusal(state.origin, scope.repository)
   if (refusal) {
-    throw new RegistryError('forbidden', `${displayName(name)} may not be published in ${scope.repository.name}: ${refusal}`, {
-      resourceType: 'package',
+    throw new RegistryError(
+      'forbidden',
+      `${displayName(name)} may not be published in ${scope.repository.name}: ${refusal}`,
+      {
+        resourceType: 'package',
+        resourceId: displayName(name),
+      },
+    )
+  }
+  if (!existing && state.offeredUpstream) {
+    throw new RegistryError('conflict', `${displayName(name)} ${version} exists upstream already`, {
+      resourceType: 'package-version',
       resourceId: displayName(name),
     })
   }
-  if (!existing && state.offeredUpstream) {
-    throw new RegistryError('conflict', `${displayName(name)} ${version} exists upstream already`, { resourceType: 'package-version', resourceId: displayName(name) })
-  }
   if (existing && (twin || !request.mayAddFiles || existing.status !== 'Published' || existing.origin !== 'INTERNAL')) {
-    throw new RegistryError('conflict', request.conflictMessage, { resourceType: 'package-version', resourceId: displayName(name) })
+    throw new RegistryError('conflict', request.conflictMessage, {
+      resourceType: 'package-version',
+      resourceId: displayName(name),
+    })
   }
   return { outcome: existing ? 'added' : 'created', changes: changesOf(scope, request, state, existing, { now, id }) }
 }
@@ -146,11 +160,19 @@ function changesOf(
         license: request.license,
         metadata: request.metadata,
       }
-  const explicit = state.origin.packages.some((held) => held.repository === scope.repository.name && held.originIsExplicit)
+  const explicit = state.origin.packages.some(
+    (held) => held.repository === scope.repository.name && held.originIsExplicit,
+  )
   const asset: Asset = { ...request.file.asset, createdAt: now }
   return [
     // A claim that races with the name's first arrival from upstream is refused unless a person allowed both.
-    { change: 'own-name', domain: at.domain, format: at.format, key: at.key, evenIfIngested: explicit || state.origin.record?.owned === true },
+    {
+      change: 'own-name',
+      domain: at.domain,
+      format: at.format,
+      key: at.key,
+      evenIfIngested: explicit || state.origin.record?.owned === true,
+    },
     { change: 'ensure-package', at, origin: AFTER_PUBLISH },
     existing
       ? { change: 'set-version', at: { ...at, version }, was: existing.revision, revision }

@@ -1,7 +1,19 @@
 import { curate, rulesFor } from '../policy/curation/curate.ts'
 import type { CurationRule, VersionFacts } from '../policy/curation/rule.ts'
 import { RegistryError } from './errors.ts'
-import type { Caller, CachedIndex, Connection, DeclaredDigests, Domain, Hex, IndexFile, Instant, PackageVersion, Repository, Tag } from './model.ts'
+import type {
+  Caller,
+  CachedIndex,
+  Connection,
+  DeclaredDigests,
+  Domain,
+  Hex,
+  IndexFile,
+  Instant,
+  PackageVersion,
+  Repository,
+  Tag,
+} from './model.ts'
 import { displayName, type ConnectionName, type PackageName } from './names.ts'
 import { isOwned, mayAskUpstream, type OriginFacts } from './origin.ts'
 import type { BlobStore, Clock, FoundAsset, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
@@ -79,10 +91,14 @@ export type ReadParts = {
 }
 
 export const notFound = (name: PackageName, what?: string): RegistryError =>
-  new RegistryError('not_found', what ? `${what} of ${displayName(name)} was not found` : `${displayName(name)} was not found`, {
-    resourceType: what ? 'asset' : 'package',
-    resourceId: displayName(name),
-  })
+  new RegistryError(
+    'not_found',
+    what ? `${what} of ${displayName(name)} was not found` : `${displayName(name)} was not found`,
+    {
+      resourceType: what ? 'asset' : 'package',
+      resourceId: displayName(name),
+    },
+  )
 
 async function originFacts({ store }: ReadParts, scope: Scope, name: PackageName): Promise<OriginFacts> {
   const [record, packages] = await Promise.all([
@@ -96,7 +112,13 @@ async function originFacts({ store }: ReadParts, scope: Scope, name: PackageName
  * The first connection along the way that has the name. One that fails ends the search: what a lower one offers under the
  * name may be somebody else's (decision 5).
  */
-async function findUpstream(parts: ReadParts, scope: Scope, name: PackageName, along: readonly Repository[], options: ReadOptions & { force?: boolean }) {
+async function findUpstream(
+  parts: ReadParts,
+  scope: Scope,
+  name: PackageName,
+  along: readonly Repository[],
+  options: ReadOptions & { force?: boolean },
+) {
   let absent: { connection: Connection; repository: Repository; index: CachedIndex; stale: boolean } | null = null
   for (const { connection, repository } of connectionsAlong(scope.view, along, name.format)) {
     const { index, stale } = await parts.upstream.readIndex(connection, name, {
@@ -111,17 +133,26 @@ async function findUpstream(parts: ReadParts, scope: Scope, name: PackageName, a
 }
 
 /** The first door: everything that an answer about a package is made from, refreshed if stale. */
-export async function readPackage(parts: ReadParts, scope: Scope, name: PackageName, options: ReadOptions): Promise<PackageSources> {
+export async function readPackage(
+  parts: ReadParts,
+  scope: Scope,
+  name: PackageName,
+  options: ReadOptions,
+): Promise<PackageSources> {
   const along = searchPath(scope.view, scope.repository.name)
   const names = along.map((repository) => repository.name)
   const facts = await originFacts(parts, scope, name)
-  const asked = (options.askUpstream ?? true) && mayAskUpstream(facts, along) ? await findUpstream(parts, scope, name, along, options) : null
+  const asked =
+    (options.askUpstream ?? true) && mayAskUpstream(facts, along)
+      ? await findUpstream(parts, scope, name, along, options)
+      : null
   const [held, tags] = await Promise.all([
     parts.store.listVersions(scope.domain.name, names, name.format, name.key),
     parts.store.listTags(scope.domain.name, names, name.format, name.key),
   ])
   const hosted = held.filter((version) => version.origin === 'INTERNAL' && version.status === 'Published')
-  const index = asked?.index.state === 'present' ? liveIndex(asked.connection, asked.index) : await retainedIndex(parts, name, held)
+  const index =
+    asked?.index.state === 'present' ? liveIndex(asked.connection, asked.index) : await retainedIndex(parts, name, held)
   if (!index && hosted.length === 0) throw notFound(name)
   return {
     index,
@@ -134,10 +165,16 @@ export async function readPackage(parts: ReadParts, scope: Scope, name: PackageN
 }
 
 const liveIndex = (connection: Connection, index: CachedIndex): PackageSources['index'] =>
-  index.document && index.facts ? { connection: connection.name, document: index.document.sha256, facts: index.facts, only: null } : null
+  index.document && index.facts
+    ? { connection: connection.name, document: index.document.sha256, facts: index.facts, only: null }
+    : null
 
 /** What was fetched once stays, also when its connection is gone or denies the package: the last index, cut down to those versions. */
-async function retainedIndex(parts: ReadParts, name: PackageName, held: readonly PackageVersion[]): Promise<PackageSources['index']> {
+async function retainedIndex(
+  parts: ReadParts,
+  name: PackageName,
+  held: readonly PackageVersion[],
+): Promise<PackageSources['index']> {
   const retained = held.filter((version) => version.origin === 'EXTERNAL' && version.status === 'Published')
   const connection = retained[0]?.entryPoint as ConnectionName | undefined
   if (connection === undefined) return null
@@ -152,7 +189,11 @@ function refuseHeld(scope: Scope, name: PackageName, facts: VersionFacts, now: I
   if (!allowed) throw heldError(name, facts.version, findings)
 }
 
-export function heldError(name: PackageName, version: string, findings: readonly { rule: string; reason: string }[]): RegistryError {
+export function heldError(
+  name: PackageName,
+  version: string,
+  findings: readonly { rule: string; reason: string }[],
+): RegistryError {
   const why = findings.map((finding) => `${finding.reason} (rule ${finding.rule})`).join('; ')
   return new RegistryError('held', `${displayName(name)} ${version} is held back: ${why}`, {
     resourceType: 'package-version',
@@ -161,7 +202,13 @@ export function heldError(name: PackageName, version: string, findings: readonly
 }
 
 /** The second door: one file, from the store or while it arrives. */
-export async function openAsset(parts: ReadParts, scope: Scope, name: PackageName, select: AssetSelection, options: ReadOptions): Promise<OpenedAsset> {
+export async function openAsset(
+  parts: ReadParts,
+  scope: Scope,
+  name: PackageName,
+  select: AssetSelection,
+  options: ReadOptions,
+): Promise<OpenedAsset> {
   const along = searchPath(scope.view, scope.repository.name)
   const found = await parts.store.findAsset(
     scope.domain.name,
@@ -177,13 +224,26 @@ export async function openAsset(parts: ReadParts, scope: Scope, name: PackageNam
   return openFromUpstream(parts, scope, name, select, along, options)
 }
 
-async function openHeld(parts: ReadParts, scope: Scope, name: PackageName, found: FoundAsset, select: AssetSelection): Promise<OpenedAsset | null> {
+async function openHeld(
+  parts: ReadParts,
+  scope: Scope,
+  name: PackageName,
+  found: FoundAsset,
+  select: AssetSelection,
+): Promise<OpenedAsset | null> {
   const { version, asset } = found
   if (version.status !== 'Published' && version.status !== 'Unlisted') throw notFound(name, select.file)
   refuseHeld(
     scope,
     name,
-    { format: name.format, key: name.key, version: version.version, publishedAt: version.publishedAt, license: version.license, origin: version.origin },
+    {
+      format: name.format,
+      key: name.key,
+      version: version.version,
+      publishedAt: version.publishedAt,
+      license: version.license,
+      origin: version.origin,
+    },
     parts.clock.now(),
   )
   const part = select.sideCar ? asset.sideCar : { sha256: asset.digests.sha256, size: asset.size }
@@ -191,7 +251,9 @@ async function openHeld(parts: ReadParts, scope: Scope, name: PackageName, found
   const body = await parts.blobs.open(part.sha256)
   if (!body) {
     if (version.origin === 'EXTERNAL') return null
-    throw new Error(`The blob ${part.sha256} of ${displayName(name)} ${version.version} ${select.file} is missing from the store`)
+    throw new Error(
+      `The blob ${part.sha256} of ${displayName(name)} ${version.version} ${select.file} is missing from the store`,
+    )
   }
   parts.used(part.sha256)
   const etag = etagOf(select.sideCar ? part : asset.digests)
@@ -248,7 +310,8 @@ async function findOffered(
   along: readonly Repository[],
   options: ReadOptions,
 ) {
-  const matches = (file: IndexFile) => file.file === select.file && (select.path === undefined || file.path === select.path)
+  const matches = (file: IndexFile) =>
+    file.file === select.file && (select.path === undefined || file.path === select.path)
   // A file that the kept index does not list may be newer than it: ask once more, waiting for the answer.
   for (const force of [false, true]) {
     const found = await findUpstream(parts, scope, name, along, { ...options, whileRevalidating: !force, force })
@@ -273,7 +336,13 @@ async function findOffered(
 /** A request for a file that does not exist asks the upstream at most this often per package. */
 const RECHECK_AFTER_MS = 10_000
 
-async function openSideCar(parts: ReadParts, connection: Connection, name: PackageName, file: IndexFile, options: ReadOptions): Promise<OpenedAsset> {
+async function openSideCar(
+  parts: ReadParts,
+  connection: Connection,
+  name: PackageName,
+  file: IndexFile,
+  options: ReadOptions,
+): Promise<OpenedAsset> {
   const missing = notFound(name, `${file.file}.metadata`)
   if (file.sideCar === null) throw missing
   const kept =
@@ -282,19 +351,38 @@ async function openSideCar(parts: ReadParts, connection: Connection, name: Packa
   const body = await parts.blobs.open(kept.sha256)
   if (!body) throw missing
   parts.used(kept.sha256)
-  const opened = { file: `${file.file}.metadata`, version: file.version, sha256: kept.sha256, etag: etagOf(kept), size: kept.size }
+  const opened = {
+    file: `${file.file}.metadata`,
+    version: file.version,
+    sha256: kept.sha256,
+    etag: etagOf(kept),
+    size: kept.size,
+  }
   return { ...opened, body, cache: 'hit' }
 }
 
 /** Fetched once and kept, so that a resolver finds it again when the upstream is gone. */
-async function keepSideCar(parts: ReadParts, connection: Connection, name: PackageName, file: IndexFile, options: ReadOptions) {
+async function keepSideCar(
+  parts: ReadParts,
+  connection: Connection,
+  name: PackageName,
+  file: IndexFile,
+  options: ReadOptions,
+) {
   const bytes = await parts.upstream.readSideCar(connection, file, { deadline: options.deadline })
   await using pending = await parts.blobs.begin()
   await pending.write(bytes)
   const { digests, size } = await pending.commit()
   const kept = { sha256: digests.sha256, size }
   await parts.store.commit([
-    { change: 'put-side-car', connection: connection.name, format: name.format, key: name.key, file: file.file, ...kept },
+    {
+      change: 'put-side-car',
+      connection: connection.name,
+      format: name.format,
+      key: name.key,
+      file: file.file,
+      ...kept,
+    },
   ])
   return kept
 }

@@ -39,7 +39,9 @@ export type Registry = {
 
 export type { Tag }
 
-export function createRegistry(parts: ReadParts & { readonly blobs: BlobStore; readonly require: RequirePackageAction }): Registry {
+export function createRegistry(
+  parts: ReadParts & { readonly blobs: BlobStore; readonly require: RequirePackageAction },
+): Registry {
   return {
     readPackage: (scope, name, options) => readPackage(parts, scope, name, options),
     openAsset: (scope, name, select, options) => openAsset(parts, scope, name, select, options),

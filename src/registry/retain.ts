@@ -25,12 +25,21 @@ export type Retention = {
  * Keeps a file that was asked for and fetched: in the repository that was asked and in the one with the connection, in none
  * between (CodeArtifact's rule). Its owner is the upstream, so it alters no answer.
  */
-export async function retain(parts: { store: MetadataStore; blobs: BlobStore; clock: Clock }, retention: Retention): Promise<void> {
-  const into = new Map([retention.scope.repository, retention.keeper].map((repository) => [repository.name, repository]))
+export async function retain(
+  parts: { store: MetadataStore; blobs: BlobStore; clock: Clock },
+  retention: Retention,
+): Promise<void> {
+  const into = new Map(
+    [retention.scope.repository, retention.keeper].map((repository) => [repository.name, repository]),
+  )
   for (const repository of into.values()) await retainIn(parts, retention, repository)
 }
 
-async function retainIn(parts: { store: MetadataStore; clock: Clock }, retention: Retention, repository: Repository): Promise<void> {
+async function retainIn(
+  parts: { store: MetadataStore; clock: Clock },
+  retention: Retention,
+  repository: Repository,
+): Promise<void> {
   const { name, scope, file } = retention
   // Another process may be retaining the same file: whoever comes second finds it there.
   for (let attempt = 1; ; attempt++) {
@@ -38,7 +47,9 @@ async function retainIn(parts: { store: MetadataStore; clock: Clock }, retention
     const existing = versions.find((version) => version.version === file.version)
     if (existing?.assets.some((asset) => asset.file === file.file)) return
     try {
-      return await parts.store.commit(planRetention(retention, repository, existing, { now: parts.clock.now(), id: randomUUID }))
+      return await parts.store.commit(
+        planRetention(retention, repository, existing, { now: parts.clock.now(), id: randomUUID }),
+      )
     } catch (error) {
       if (attempt === 3 || !(error instanceof RegistryError && error.code === 'conflict')) throw error
     }
@@ -91,7 +102,8 @@ export function planRetention(
 const retainedAsset = (file: IndexFile, landed: Landed, now: Instant): Asset => ({
   file: file.file,
   size: landed.size,
-  digests: landed.digests,
+  // Bytes that were here already land with their sha256 alone; what the index declared of them was the same file's.
+  digests: { ...file.digests, ...landed.digests },
   createdAt: now,
   path: file.path,
   sideCar: null,

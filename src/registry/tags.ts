@@ -9,7 +9,13 @@ import type { Scope } from './read.ts'
 type TagParts = { readonly store: MetadataStore; readonly clock: Clock }
 
 /** Points a tag at a version that this repository holds and that was published here: tags of a proxied package are its upstream's. */
-export async function putTag(parts: TagParts, scope: Scope, name: PackageName, tag: string, version: string): Promise<void> {
+export async function putTag(
+  parts: TagParts,
+  scope: Scope,
+  name: PackageName,
+  tag: string,
+  version: string,
+): Promise<void> {
   const target = await readHosted(parts, scope, name, version)
   const at = { domain: scope.domain.name, repository: scope.repository.name, format: name.format, key: name.key }
   await parts.store.commit([{ change: 'put-tag', at, tag, version }, announceTag(parts, scope, target)])
@@ -24,10 +30,16 @@ export async function deleteTag(parts: TagParts, scope: Scope, name: PackageName
   await parts.store.commit([{ change: 'delete-tag', at, tag }, announceTag(parts, scope, target)])
 }
 
-async function readHosted({ store }: TagParts, scope: Scope, name: PackageName, version: string): Promise<PackageVersion> {
+async function readHosted(
+  { store }: TagParts,
+  scope: Scope,
+  name: PackageName,
+  version: string,
+): Promise<PackageVersion> {
   const versions = await store.listVersions(scope.domain.name, [scope.repository.name], name.format, name.key)
   const found = versions.find((candidate) => candidate.version === version && candidate.status === 'Published')
-  if (!found) throw new RegistryError('not_found', `${displayName(name)} ${version} was not found in ${scope.repository.name}`)
+  if (!found)
+    throw new RegistryError('not_found', `${displayName(name)} ${version} was not found in ${scope.repository.name}`)
   if (found.origin === 'EXTERNAL') {
     throw new RegistryError('forbidden', `${displayName(name)} comes from upstream, and so do its tags`)
   }

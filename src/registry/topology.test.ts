@@ -8,17 +8,15 @@ const domain = parseDomainName('acme')
 
 /** `{ main: ['a', 'b'] }`: repositories with their upstreams. */
 function viewOf(graph: Record<string, readonly string[]>): DomainView {
-  const repositories = Object.entries(graph).map(
-    ([name, upstreams]): Repository => ({
-      domain,
-      name: parseRepositoryName(name),
-      administrator: owner,
-      description: null,
-      createdAt: 0,
-      upstreams: upstreams as readonly RepositoryName[],
-      connections: [],
-    }),
-  )
+  const repositories = Object.entries(graph).map(([name, upstreams]): Repository => ({
+    domain,
+    name: parseRepositoryName(name),
+    administrator: owner,
+    description: null,
+    createdAt: 0,
+    upstreams: upstreams as readonly RepositoryName[],
+    connections: [],
+  }))
   return {
     counter: 1,
     domain: { name: domain, owner, createdAt: 0, reserved: [] },
@@ -32,7 +30,14 @@ const names = (...list: string[]) => list.map(parseRepositoryName)
 describe('the repositories that a request searches', () => {
   it('is depth first in list order', () => {
     const view = viewOf({ my: ['aa', 'bb'], aa: ['cc', 'dd'], bb: [], cc: [], dd: ['ee'], ee: [] })
-    expect(searchPath(view, parseRepositoryName('my')).map(({ name }) => name)).toEqual(['my', 'aa', 'cc', 'dd', 'ee', 'bb'])
+    expect(searchPath(view, parseRepositoryName('my')).map(({ name }) => name)).toEqual([
+      'my',
+      'aa',
+      'cc',
+      'dd',
+      'ee',
+      'bb',
+    ])
   })
 
   it('has each repository once and 25 at most', () => {

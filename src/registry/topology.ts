@@ -3,6 +3,7 @@ import { RegistryError } from './errors.ts'
 import type { Connection, Domain, Repository } from './model.ts'
 import type { ConnectionName, DomainName, FormatId, RepositoryName } from './names.ts'
 import type { TopologyReads } from './ports.ts'
+import { TopologyCache } from './topology-cache.ts'
 
 /** CodeArtifact's limits. */
 export const MAX_DIRECT_UPSTREAMS = 10
@@ -23,45 +24,28 @@ export type Topology = {
   find(domain: DomainName, counter: number): Promise<DomainView | undefined>
 }
 
+const MAX_DOMAINS = 1_000
+
 /** Keeps views of domains for as long as the topology counter stands still. */
 export function createTopology(store: TopologyReads): Topology {
-  let counterOfViews = -1
-  let views = new Map<DomainName, Promise<DomainView | undefined>>()
-  const load = async (name: DomainName, counter: number): Promise<DomainView | undefined> => {
-    const domain = await store.findDomain(name)
-    if (!domain) return undefined
-    const [repositories, connections, rules] = await Promise.all([
-      store.listRepositories(name),
-      store.listConnections(),
-      store.listRules(name),
-    ])
-    return {
-      counter,
-      domain,
-      repositories: new Map(repositories.map((repository) => [repository.name, repository])),
-      connections: new Map(connections.map((connection) => [connection.name, connection])),
-      rules,
-    }
-  }
+  const views = new TopologyCache<DomainView | undefined>(MAX_DOMAINS)
+  return { find: (domain, counter) => views.read(counter, domain, () => loadView(store, domain, counter)) }
+}
+
+async function loadView(store: TopologyReads, name: DomainName, counter: number): Promise<DomainView | undefined> {
+  const domain = await store.findDomain(name)
+  if (!domain) return undefined
+  const [repositories, connections, rules] = await Promise.all([
+    store.listRepositories(name),
+    store.listConnections(),
+    store.listRules(name),
+  ])
   return {
-    find(name, counter) {
-      // A request that read an older counter than the views' gets the newer views: rights never go back in time.
-      if (counter > counterOfViews) {
-        counterOfViews = counter
-        views = new Map()
-      }
-      let view = views.get(name)
-      if (!view) {
-        const into = views
-        view = load(name, counter)
-        view.then(
-          (loaded) => loaded ?? into.delete(name),
-          () => into.delete(name),
-        )
-        views.set(name, view)
-      }
-      return view
-    },
+    counter,
+    domain,
+    repositories: new Map(repositories.map((repository) => [repository.name, repository])),
+    connections: new Map(connections.map((connection) => [connection.name, connection])),
+    rules,
   }
 }
 
@@ -108,9 +92,13 @@ export function connectionsAlong(
 /** Refuses upstreams that do not exist, repeat, are too many, or lead back to the repository. */
 export function checkUpstreams(view: DomainView, name: RepositoryName, upstreams: readonly RepositoryName[]): void {
   if (upstreams.length > MAX_DIRECT_UPSTREAMS) {
-    throw new RegistryError('quota', `A repository has at most ${MAX_DIRECT_UPSTREAMS} upstreams; ${upstreams.length} were given`)
+    throw new RegistryError(
+      'quota',
+      `A repository has at most ${MAX_DIRECT_UPSTREAMS} upstreams; ${upstreams.length} were given`,
+    )
   }
-  if (new Set(upstreams).size !== upstreams.length) throw new RegistryError('invalid', 'An upstream repository is named twice')
+  if (new Set(upstreams).size !== upstreams.length)
+    throw new RegistryError('invalid', 'An upstream repository is named twice')
   const leadsBack = (at: RepositoryName, trail: readonly RepositoryName[]): readonly RepositoryName[] | null => {
     if (at === name) return [...trail, at]
     if (trail.includes(at)) return null

@@ -6,6 +6,9 @@ import ipaddr from 'ipaddr.js'
 export type Addresses = {
   /** The configured origin that the request's Host names, else the first: `https://packages.example`. */
   originOf(request: IncomingMessage): string
+  /** The same for a Host header's value. */
+  originFor(host: string): string
+  readonly origins: readonly string[]
   /** Hosts (with port where there is one) that a signature may have been made for, besides the one received. */
   readonly hosts: readonly string[]
   /** The peer's address; behind a trusted proxy the one that the proxy reports. */
@@ -16,13 +19,17 @@ export function createAddresses(publicUrls: readonly string[], trustedProxies: r
   const byHost = new Map(publicUrls.map((origin) => [new URL(origin).host, origin]))
   const first = publicUrls[0] ?? 'http://127.0.0.1'
   const trusted = trustedProxies.map(parseRange)
-  const isTrusted = (address: string) => ipaddr.isValid(address) && trusted.some((range) => within(ipaddr.process(address), range))
+  const isTrusted = (address: string) =>
+    ipaddr.isValid(address) && trusted.some((range) => within(ipaddr.process(address), range))
+  const originFor = (host: string | undefined) =>
+    (host === undefined ? undefined : byHost.get(host.toLowerCase())) ?? first
   return {
+    origins: publicUrls,
+    originFor,
     hosts: [...byHost.keys()],
     originOf(request) {
       const forwarded = isTrusted(request.socket.remoteAddress ?? '') ? request.headers['x-forwarded-host'] : undefined
-      const host = (typeof forwarded === 'string' ? forwarded : request.headers.host)?.toLowerCase()
-      return (host === undefined ? undefined : byHost.get(host)) ?? first
+      return originFor(typeof forwarded === 'string' ? forwarded : request.headers.host)
     },
     peerOf(request) {
       const peer = request.socket.remoteAddress ?? 'unknown'

@@ -4,7 +4,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono, type Context } from 'hono'
 import { beginExchange } from './exchange.ts'
 import type { Log } from './log.ts'
-import { serveManagement, type ManagementParts } from './management-door.ts'
+import { serveManagement, type ManagementDoor } from './management-door.ts'
 import type { Metrics } from './metrics.ts'
 import { operations } from './operations.ts'
 import { servePackages, splitPackagePath, type PackageParts } from './packages.ts'
@@ -17,7 +17,7 @@ export type AppParts = {
   readonly ping: () => Promise<void>
   readonly jwks: () => Promise<unknown>
   readonly packages: PackageParts
-  readonly management: ManagementParts
+  readonly management: ManagementDoor
 }
 
 type Env = { Bindings: HttpBindings }
@@ -45,7 +45,13 @@ async function dispatch(parts: AppParts, request: IncomingMessage, response: Ser
     if (format) return await servePackages(parts.packages, format, request, response, exchange)
     if (await serveManagement(parts.management, request, response, exchange)) return
     exchange.route = 'none'
-    sendBytes(request, response, 404, { 'content-type': 'application/json' }, JSON.stringify({ error: 'There is nothing at this address' }))
+    sendBytes(
+      request,
+      response,
+      404,
+      { 'content-type': 'application/json' },
+      JSON.stringify({ error: 'There is nothing at this address' }),
+    )
   } catch (error) {
     exchange.explain(error)
     sendError(request, response, bug(exchange.id))

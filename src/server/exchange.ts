@@ -16,7 +16,12 @@ export type Exchange = {
   explain(error: unknown): RegistryError | null
 }
 
-export function beginExchange(request: IncomingMessage, response: ServerResponse, log: Log, metrics: Metrics): Exchange {
+export function beginExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  log: Log,
+  metrics: Metrics,
+): Exchange {
   const started = process.hrtime.bigint()
   const exchange: Exchange = {
     id: randomUUID(),
@@ -58,7 +63,13 @@ function line(request: IncomingMessage, response: ServerResponse, exchange: Exch
     principal: caller.kind === 'anonymous' ? 'anonymous' : caller.arn,
     ...(caller.kind === 'anonymous' ? {} : { credential: caller.credential }),
     ...(cache ? { cache: `${cache.kind} ${cache.status}` } : {}),
-    ...(refused ? { decision: refused.code, reason: refused.message, details: refused.cause instanceof Error ? refused.cause.message : undefined } : {}),
+    ...(refused
+      ? {
+          decision: refused.code,
+          reason: refused.message,
+          details: refused.cause instanceof Error ? refused.cause.message : undefined,
+        }
+      : {}),
     ...(response.writableFinished ? {} : { aborted: true }),
   }
 }

@@ -13,7 +13,12 @@ export type KeptFiles = AsyncDisposable & {
 }
 
 /** Layout of a file: 4 bytes length of the header, the header as JSON, the body. The header repeats the key and the body's digest. */
-type Header = { readonly version: 1; readonly key: string; readonly digest: string; readonly entry: Omit<KeptEntry, 'answer'> & { readonly answer: Omit<KeptEntry['answer'], 'body'> } }
+type Header = {
+  readonly version: 1
+  readonly key: string
+  readonly digest: string
+  readonly entry: Omit<KeptEntry, 'answer'> & { readonly answer: Omit<KeptEntry['answer'], 'body'> }
+}
 
 const MAX_WRITES = 4
 

@@ -124,8 +124,13 @@ export function createKept(parts: KeptParts) {
     connectionOf: (scope: { domain: string; repository: string }, name: PackageName): ConnectionName | null =>
       connections.get(`${scope.domain} ${scope.repository} ${name.format} ${name.key}`) ?? null,
 
-    async read(want: Want, read: RevisionRead, options: ReadOptions): Promise<{ answer: KeptAnswer; status: KeptStatus }> {
-      if (options.askUpstream === false) return { answer: (await make(want, read.revision, options)).answer, status: 'miss' }
+    async read(
+      want: Want,
+      read: RevisionRead,
+      options: ReadOptions,
+    ): Promise<{ answer: KeptAnswer; status: KeptStatus }> {
+      if (options.askUpstream === false)
+        return { answer: (await make(want, read.revision, options)).answer, status: 'miss' }
       const entry = await find(want)
       const revision = await revisionFor(want, entry, read)
       const now = parts.clock.now()
@@ -153,11 +158,17 @@ function keyOf({ name, form, encoding, endpoint }: Want): string {
   return `${endpoint} ${name.key} ${form} ${encoding}`
 }
 
-const subjectOf = ({ scope, name }: Want): string => `${scope.domain.name} ${scope.repository.name} ${name.format} ${name.key}`
+const subjectOf = ({ scope, name }: Want): string =>
+  `${scope.domain.name} ${scope.repository.name} ${name.format} ${name.key}`
 
 const weight = (entry: KeptEntry): number => entry.answer.body.byteLength + 500
 
-async function renderEntry(parts: KeptParts, want: Want, revision: Revision, sources: PackageSources): Promise<KeptEntry> {
+async function renderEntry(
+  parts: KeptParts,
+  want: Want,
+  revision: Revision,
+  sources: PackageSources,
+): Promise<KeptEntry> {
   const now = parts.clock.now()
   const index = sources.index && {
     id: sources.index.document,
@@ -167,7 +178,16 @@ async function renderEntry(parts: KeptParts, want: Want, revision: Revision, sou
   }
   const rendered = await parts.render(
     want.format,
-    { name: want.name, form: want.form, endpoint: want.endpoint, index, hosted: sources.hosted, tags: sources.tags, rules: sources.rules, now },
+    {
+      name: want.name,
+      form: want.form,
+      endpoint: want.endpoint,
+      index,
+      hosted: sources.hosted,
+      tags: sources.tags,
+      rules: sources.rules,
+      now,
+    },
     want.encoding,
   )
   if (rendered.kind === 'refused') throw new RegistryError(rendered.code, rendered.message, { resourceType: 'package' })
@@ -184,11 +204,10 @@ async function readWhole(parts: KeptParts, sha256: Hex): Promise<Uint8Array> {
   if (!blob) throw new Error(`The index document ${sha256} is missing from the blob store`)
   parts.used(sha256)
   const bytes = new Uint8Array(blob.size)
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const read = await blob.read(bytes.subarray(at), at)
     if (read === 0) throw new Error(`The index document ${sha256} ends early`)
     at += read
   }
   return bytes
 }
-

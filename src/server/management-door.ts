@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Authenticator } from '../auth/authenticate.ts'
 import { RegistryError } from '../registry/errors.ts'
-import type { Caller } from '../registry/model.ts'
 import type { Addresses } from './addresses.ts'
 import type { Exchange } from './exchange.ts'
-import { bug, sendBytes, sendError } from './respond.ts'
+import type { Management } from './management.ts'
+import { sendBytes, sendError } from './respond.ts'
 
 // The door of the management API: a request's body is read whole (it is what a signature signs), its sender established,
 // and the operation run.
@@ -11,41 +12,16 @@ import { bug, sendBytes, sendError } from './respond.ts'
 /** Requests of the API are small documents. */
 const MAX_BODY = 1024 * 1024
 
-export type ManagementRequest = {
-  readonly method: string
-  readonly rawPath: string
-  readonly rawQuery: string
-  readonly headers: IncomingMessage['headers']
-  /** Name, value, name, value … as received. */
-  readonly rawHeaders: readonly string[]
-  readonly body: Uint8Array
-  readonly caller: Caller
-  readonly topology: number
-  /** The public origin under which the client reached the server. */
-  readonly origin: string
-}
-
-export type ManagementAnswer = { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: string }
-
-/** `server/management.ts` makes one. `Route` is its own. */
-export type Management<Route> = {
-  match(method: string, rawPath: string): Route | undefined
-  /** For logs and metrics. */
-  nameOf(route: Route): string
-  handle(route: Route, request: ManagementRequest): Promise<ManagementAnswer>
-  renderError(route: Route | undefined, error: RegistryError): ManagementAnswer
-}
-
-export type ManagementParts<Route = unknown> = {
-  readonly management: Management<Route>
+export type ManagementDoor = {
+  readonly management: Management
   readonly addresses: Addresses
+  readonly authenticator: Pick<Authenticator, 'management'>
   readonly readTopology: () => Promise<number>
-  readonly authenticate: (request: Omit<ManagementRequest, 'caller' | 'origin'> & { readonly peer: string; readonly hosts: readonly string[] }) => Promise<Caller>
 }
 
 /** False where the path is no operation's. */
-export async function serveManagement<Route>(
-  parts: ManagementParts<Route>,
+export async function serveManagement(
+  door: ManagementDoor,
   request: IncomingMessage,
   response: ServerResponse,
   exchange: Exchange,
@@ -54,30 +30,38 @@ export async function serveManagement<Route>(
   const mark = url.indexOf('?')
   const rawPath = mark < 0 ? url : url.slice(0, mark)
   const method = request.method ?? 'GET'
-  const { management, addresses } = parts
-  const route = management.match(method, rawPath)
+  const route = door.management.match(method, rawPath)
   if (route === undefined) return false
-  exchange.route = management.nameOf(route)
+  exchange.route = route.name
   try {
-    const received = {
-      method,
-      rawPath,
-      rawQuery: mark < 0 ? '' : url.slice(mark + 1),
-      headers: request.headers,
-      rawHeaders: request.rawHeaders,
-      body: await readBody(request),
-      topology: await parts.readTopology(),
-    }
-    const caller = await parts.authenticate({ ...received, peer: addresses.peerOf(request), hosts: addresses.hosts })
+    const received = { method, rawPath, rawQuery: mark < 0 ? '' : url.slice(mark + 1), body: await readBody(request) }
+    const address = door.addresses.peerOf(request)
+    const { caller } = await door.authenticator.management({
+      ...received,
+      headers: pairs(request.rawHeaders),
+      service: route.service,
+      address,
+      topology: await door.readTopology(),
+    })
     exchange.caller = caller
-    const answer = await management.handle(route, { ...received, caller, origin: addresses.originOf(request) })
+    const answer = await door.management.handle(route, {
+      ...received,
+      caller,
+      headers: request.headers,
+      host: request.headers.host ?? '',
+      facts: { 'aws:SourceIp': address },
+    })
     sendBytes(request, response, answer.status, answer.headers, answer.body)
   } catch (error) {
-    const known = exchange.explain(error)
-    sendError(request, response, known ? management.renderError(route, known) : bug(exchange.id))
+    exchange.explain(error)
+    sendError(request, response, door.management.renderError(route, error))
   }
   return true
 }
+
+/** Node gives received headers as name, value, name, value …; a header that came twice is there twice. */
+const pairs = (raw: readonly string[]): readonly (readonly [string, string])[] =>
+  Array.from({ length: raw.length / 2 }, (_, at) => [raw[2 * at] ?? '', raw[2 * at + 1] ?? ''] as const)
 
 async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   const chunks: Buffer[] = []

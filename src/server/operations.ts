@@ -21,7 +21,11 @@ export function operations(parts: {
       return context.json({ status: 'store unavailable' }, 503)
     }
   })
-  app.get('/-/metrics', async (context) => context.text(await parts.metrics.registry.metrics(), 200, { 'content-type': parts.metrics.registry.contentType }))
-  app.get('/.well-known/jwks.json', async (context) => context.json(await parts.jwks(), 200, { 'cache-control': 'public, max-age=300' }))
+  app.get('/-/metrics', async (context) =>
+    context.text(await parts.metrics.registry.metrics(), 200, { 'content-type': parts.metrics.registry.contentType }),
+  )
+  app.get('/.well-known/jwks.json', async (context) =>
+    context.json(await parts.jwks(), 200, { 'cache-control': 'public, max-age=300' }),
+  )
   return app
 }

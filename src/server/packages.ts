@@ -1,8 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Authenticator } from '../auth/authenticate.ts'
 import type { Format, RequestContext, RouteMatch } from '../formats/format.ts'
+import type { Authorizer } from '../registry/authorize.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { Caller } from '../registry/model.ts'
-import { arn, parseDomainName, parseRepositoryName, type AccountId, type DomainName, type PackageName, type RepositoryName } from '../registry/names.ts'
+import {
+  arn,
+  parseDomainName,
+  parseRepositoryName,
+  type DomainName,
+  type PackageName,
+  type RepositoryName,
+} from '../registry/names.ts'
 import type { Clock, PackageReads } from '../registry/ports.ts'
 import type { Scope } from '../registry/read.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -26,33 +35,37 @@ export type PackageParts = {
   readonly clock: Clock
   readonly region: string
   readonly addresses: Addresses
-  readonly authenticate: (request: { authorization: string | undefined; peer: string; topology: number }) => Promise<Caller>
-  readonly authorize: (request: {
-    caller: Caller
-    action: string
-    resource: string
-    owner: AccountId
-    domain: DomainName
-    topology: number
-  }) => Promise<void>
+  readonly authenticator: Pick<Authenticator, 'packageClient'>
+  readonly authorizer: Pick<Authorizer, 'require'>
 }
 
 /** The parts of a package manager's path; undefined where it is none. Nothing of it is decoded but by the format's own parser. */
-export function splitPackagePath(rawPath: string): { format: string; domain: string; repository: string; rest: string } | undefined {
+export function splitPackagePath(
+  rawPath: string,
+): { format: string; domain: string; repository: string; rest: string } | undefined {
   const match = /^\/([a-z]+)\/([^/]+)\/([^/]+)(\/.*)$/s.exec(rawPath)
   if (!match) return undefined
   const [, format = '', domain = '', repository = '', rest = ''] = match
   return { format, domain, repository, rest }
 }
 
-export async function servePackages(parts: PackageParts, format: Format, request: IncomingMessage, response: ServerResponse, exchange: Exchange): Promise<void> {
+export async function servePackages(
+  parts: PackageParts,
+  format: Format,
+  request: IncomingMessage,
+  response: ServerResponse,
+  exchange: Exchange,
+): Promise<void> {
   try {
     const [rawPath = '', query = ''] = splitOnce(request.url ?? '', '?')
     const path = splitPackagePath(rawPath)
     if (!path) throw new RegistryError('not_found', 'A repository address is /<format>/<domain>/<repository>/')
     const route = format.match(request.method ?? 'GET', path.rest, request.headers)
     exchange.route = `${format.id} ${route.route}`
-    const names = { domain: nameOf(parseDomainName, path.domain, 'domain'), repository: nameOf(parseRepositoryName, path.repository, 'repository') }
+    const names = {
+      domain: nameOf(parseDomainName, path.domain, 'domain'),
+      repository: nameOf(parseRepositoryName, path.repository, 'repository'),
+    }
     const { scope, read } = await enter(parts, format, request, route, names, exchange)
     const context = contextOf(parts, { format, request, query, scope, read, exchange })
     const answer = await route.handle(context)
@@ -60,7 +73,11 @@ export async function servePackages(parts: PackageParts, format: Format, request
     await send(request, response, answer)
   } catch (error) {
     const known = exchange.explain(error)
-    sendError(request, response, known ? format.renderError(known, { headers: request.headers, requestId: exchange.id }) : bug(exchange.id))
+    sendError(
+      request,
+      response,
+      known ? format.renderError(known, { headers: request.headers, requestId: exchange.id }) : bug(exchange.id),
+    )
   }
 }
 
@@ -89,14 +106,29 @@ async function enter(
 ): Promise<{ scope: Scope; read: RevisionRead }> {
   const name = route.package
   const index = name && parts.kept.connectionOf(names, name)
-  const revision = await parts.store.readRevision({ domain: names.domain, format: format.id, key: name?.key ?? ('' as PackageName['key']), index })
-  const caller = await parts.authenticate({ authorization: request.headers.authorization, peer: parts.addresses.peerOf(request), topology: revision.topology })
+  const revision = await parts.store.readRevision({
+    domain: names.domain,
+    format: format.id,
+    key: name?.key ?? ('' as PackageName['key']),
+    index,
+  })
+  const address = parts.addresses.peerOf(request)
+  const { authorization } = request.headers
+  const caller = await parts.authenticator.packageClient({ authorization, address, topology: revision.topology })
   exchange.caller = caller
   const view = await parts.topology.find(names.domain, revision.topology)
   if (!view) throw missing(caller, `Domain ${names.domain} does not exist`)
   const owner = view.domain.owner
   const ask = (action: string, resource: string) =>
-    parts.authorize({ caller, action, resource, owner, domain: names.domain, topology: revision.topology })
+    parts.authorizer.require({
+      caller,
+      action,
+      resource,
+      owner,
+      domain: names.domain,
+      topology: revision.topology,
+      context: { 'aws:SourceIp': address },
+    })
   if (route.action === 'codeartifact:ReadFromRepository') {
     await ask(route.action, arn.repository(parts.region, owner, names.domain, names.repository))
   } else if (name) {
@@ -113,11 +145,20 @@ async function enter(
 
 /** Whoever is nobody learns nothing about what exists. */
 const missing = (caller: Caller, message: string): RegistryError =>
-  caller.kind === 'anonymous' ? new RegistryError('unauthenticated', 'A token is needed') : new RegistryError('not_found', message, { resourceType: 'domain' })
+  caller.kind === 'anonymous'
+    ? new RegistryError('unauthenticated', 'A token is needed')
+    : new RegistryError('not_found', message, { resourceType: 'domain' })
 
 function contextOf(
   parts: PackageParts,
-  { format, request, query, scope, read, exchange }: { format: Format; request: IncomingMessage; query: string; scope: Scope; read: RevisionRead; exchange: Exchange },
+  {
+    format,
+    request,
+    query,
+    scope,
+    read,
+    exchange,
+  }: { format: Format; request: IncomingMessage; query: string; scope: Scope; read: RevisionRead; exchange: Exchange },
 ): RequestContext {
   const deadline = parts.clock.now() + DEADLINE_MS
   const endpoint = `${parts.addresses.originOf(request)}/${format.id}/${scope.domain.name}/${scope.repository.name}/`

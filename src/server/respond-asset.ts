@@ -59,12 +59,23 @@ function rangeOf(request: IncomingMessage, asset: OpenedAsset, size: number | nu
   if (condition !== undefined && condition !== asset.etag) return null
   const range = parseRange(header, size)
   if (range === 'unsatisfiable') {
-    throw new RegistryError('range', `The file has ${size} bytes; ${JSON.stringify(header.slice(0, 60))} lies outside of them`, { size })
+    throw new RegistryError(
+      'range',
+      `The file has ${size} bytes; ${JSON.stringify(header.slice(0, 60))} lies outside of them`,
+      { size },
+    )
   }
   return range
 }
 
-async function pump(response: ServerResponse, asset: OpenedAsset, buffer: Buffer, first: number, from: number, until: number): Promise<void> {
+async function pump(
+  response: ServerResponse,
+  asset: OpenedAsset,
+  buffer: Buffer,
+  first: number,
+  from: number,
+  until: number,
+): Promise<void> {
   let read = first
   let position = from
   response.setTimeout(STALLED_AFTER_MS, () => response.destroy())

@@ -13,17 +13,38 @@ export async function send(request: IncomingMessage, response: ServerResponse, a
     case 'kept':
       return sendKept(request, response, answer.answer, answer.headers)
     case 'asset':
-      return sendAsset(request, response, answer.asset, { ...ALWAYS, ...answer.headers, 'content-type': answer.contentType })
+      return sendAsset(request, response, answer.asset, {
+        ...ALWAYS,
+        ...answer.headers,
+        'content-type': answer.contentType,
+      })
     case 'json':
-      return sendBytes(request, response, answer.status, { 'content-type': 'application/json', ...answer.headers }, JSON.stringify(answer.body))
+      return sendBytes(
+        request,
+        response,
+        answer.status,
+        { 'content-type': 'application/json', ...answer.headers },
+        JSON.stringify(answer.body),
+      )
     case 'text':
-      return sendBytes(request, response, answer.status, { 'content-type': 'text/plain; charset=utf-8', ...answer.headers }, answer.body)
+      return sendBytes(
+        request,
+        response,
+        answer.status,
+        { 'content-type': 'text/plain; charset=utf-8', ...answer.headers },
+        answer.body,
+      )
     case 'redirect':
       return sendBytes(request, response, answer.status, { location: answer.location }, '')
   }
 }
 
-function sendKept(request: IncomingMessage, response: ServerResponse, answer: KeptAnswer, own: Readonly<Record<string, string>>): void {
+function sendKept(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: KeptAnswer,
+  own: Readonly<Record<string, string>>,
+): void {
   const headers: Record<string, string | number> = {
     ...ALWAYS,
     'content-type': answer.contentType,
@@ -75,7 +96,9 @@ export function sendError(request: IncomingMessage, response: ServerResponse, er
 export const bug = (requestId: string): RenderedError => ({
   status: 500,
   headers: { 'content-type': 'application/json' },
-  body: JSON.stringify({ error: `Something went wrong in the server. Its log has the details under request ${requestId}` }),
+  body: JSON.stringify({
+    error: `Something went wrong in the server. Its log has the details under request ${requestId}`,
+  }),
 })
 
 /** RFC 9110 weak comparison of a list of validators with one. */

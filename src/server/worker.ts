@@ -11,8 +11,6 @@ import type { PackageName } from '../registry/names.ts'
 export type ReadIndexJob = { readonly renderer: string; readonly fetched: FetchedIndex; readonly name: PackageName }
 export type ReadIndexResult = {
   readonly facts: ParsedIndex['facts']
-  /** sha256 of the document before compression, hexadecimal. */
-  readonly id: string
   /** The document, zstd-compressed. */
   readonly compressed: Uint8Array
 }
@@ -34,7 +32,7 @@ async function failing<Result>(work: () => Promise<Result>): Promise<Result | Fa
 async function read({ renderer, fetched, name }: ReadIndexJob): Promise<ReadIndexResult> {
   const { facts, document } = (await load(renderer)).readIndex(fetched, name)
   const compressed = zstdCompressSync(document, { params: { [constants.ZSTD_c_compressionLevel]: 3 } })
-  return { facts, id: sha256(document).toString('hex'), compressed }
+  return { facts, compressed }
 }
 
 export type RenderJob = {
@@ -57,7 +55,7 @@ export type RenderResult =
   | { readonly kind: 'refused'; readonly code: 'not_found' | 'held'; readonly message: string }
 
 async function draw({ renderer, input, encoding }: RenderJob): Promise<RenderResult> {
-  const index = input.index && { ...input.index, document: zstdDecompressSync(input.index.compressed) }
+  const index = input.index && decompressed(input.index)
   const rendered = (await load(renderer)).render({ ...input, index })
   if (rendered.kind === 'refused') return rendered
   const { body, ...rest } = rendered
@@ -65,6 +63,16 @@ async function draw({ renderer, input, encoding }: RenderJob): Promise<RenderRes
   // ETags in a buffer of 64 bytes.
   const etag = `"${sha256(body).toString('base64url').slice(0, 22)}-${encoding === 'gzip' ? 'g' : 'i'}"`
   return { ...rest, etag, body: encoding === 'gzip' ? gzipSync(body, { level: 6 }) : body }
+}
+
+/** Blobs are named after their compressed bytes; a renderer that remembers parsed documents knows them by the document's own digest. */
+function decompressed({
+  compressed,
+  id: _,
+  ...index
+}: NonNullable<RenderJob['input']['index']>): NonNullable<RenderInput['index']> {
+  const document = zstdDecompressSync(compressed)
+  return { ...index, document, id: sha256(document).toString('hex') }
 }
 
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest()

@@ -338,8 +338,8 @@ describe('a page with a serial', () => {
     const serials = [500, 499, 501]
     await using assembled = await assembleUpstream({
       readIndex: async (...asked) => {
-        const { document, facts } = await readJsonIndex(...asked)
-        return { document, facts: { ...facts, serial: serials.shift() ?? null } }
+        const read = await readJsonIndex(...asked)
+        return { ...read, facts: { ...read.facts, serial: serials.shift() ?? null } }
       },
     })
     const connection = connectionTo(pypi.url, { format: 'pypi' })

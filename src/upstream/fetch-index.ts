@@ -14,12 +14,12 @@ import { within } from './within.ts'
 
 const compress = promisify(zstdCompress)
 
-/** What the reader of an index made of it; `compressed` is the document in zstd, where the reader did that as well. */
+/** What the reader of an index made of it, and the document: as it is, or in zstd where the reader did that as well. */
 export type ReadIndex = (
   format: FormatId,
   fetched: FetchedIndex,
   name: PackageName,
-) => Promise<ParsedIndex & { readonly compressed?: Uint8Array }>
+) => Promise<Pick<ParsedIndex, 'facts'> & (Pick<ParsedIndex, 'document'> | { readonly compressed: Uint8Array })>
 
 export type IndexParts = AskParts & {
   readonly store: Pick<MetadataStore, 'findIndex' | 'commit'>
@@ -127,7 +127,7 @@ async function refreshIndex(
 }
 
 /** A page with a lower serial than the one that is kept was made before it. */
-function isOlder({ facts }: ParsedIndex, cached: CachedIndex | undefined): boolean {
+function isOlder({ facts }: Pick<ParsedIndex, 'facts'>, cached: CachedIndex | undefined): boolean {
   const kept = cached?.state === 'present' ? (cached.facts?.serial ?? null) : null
   return kept !== null && facts.serial !== null && facts.serial < kept
 }
@@ -213,7 +213,7 @@ async function keep(
   { headers }: FetchedIndex,
   read: Awaited<ReturnType<ReadIndex>>,
 ): Promise<CachedIndex> {
-  const compressed = read.compressed ?? (await compress(read.document))
+  const compressed = 'compressed' in read ? read.compressed : await compress(read.document)
   const sha256 = createHash('sha256').update(compressed).digest('hex')
   if (cached?.state === 'present' && cached.document?.sha256 === sha256) return touch(parts, cached, headers)
   await using pending = await parts.blobs.begin()

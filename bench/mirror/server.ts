@@ -1,0 +1,129 @@
+// A registry on the loopback interface that holds what it was once asked for: run as a process of its own by start.ts, so that
+// what it does is not measured. Documents name itself as the place of their tarballs, and it counts what it is asked.
+//
+//   node server.ts FOLDER UPSTREAM      `port NUMBER` on standard output
+//   GET  /-/mirror/counts               { "/express": 1, … }
+//   POST /-/mirror/reset?delay=MS       counts from 0; every answer is delayed from now on
+//
+// FOLDER/documents/NAME.json.gz       as the upstream sent them
+// FOLDER/files/NAME/-/FILE.tgz        laid out as in URLs, so that nginx can serve them
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { gunzipSync, gzipSync } from 'node:zlib'
+
+const [folder, upstream] = process.argv.slice(2)
+if (folder === undefined || upstream === undefined) throw new Error('usage: server.ts FOLDER UPSTREAM')
+
+let counts: Record<string, number> = {}
+let delay = 0
+
+type Document = { readonly gzip: Buffer; readonly etag: string }
+const documents = new Map<string, Promise<Document | null>>()
+const files = new Map<string, Promise<string | null>>()
+
+const server = createServer((request, response) => {
+  serve(request, response).catch((error: unknown) => {
+    if (!response.headersSent) response.writeHead(502)
+    response.end(String(error))
+  })
+})
+server.listen(0, '127.0.0.1', () => process.stdout.write(`port ${(server.address() as AddressInfo).port}\n`))
+const origin = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+
+async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { pathname, searchParams } = new URL(request.url ?? '/', origin())
+  const path = decodeURIComponent(pathname)
+  if (path === '/-/mirror/counts') return void response.end(JSON.stringify(counts))
+  if (path === '/-/mirror/reset') {
+    counts = {}
+    delay = Number(searchParams.get('delay') ?? 0)
+    return void response.end()
+  }
+  if (path === '/-/ping') return void response.end('{}')
+  if (!/^\/(@[\w.~-]+\/)?[\w.~-]+(\/-\/[\w.~-]+)?$/.test(path) || path.includes('..'))
+    return void response.writeHead(404).end('{}')
+  counts[path] = (counts[path] ?? 0) + 1
+  await sleep(delay)
+  await (path.includes('/-/') ? serveFile(path, response) : serveDocument(path, request, response))
+}
+
+async function serveDocument(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const document = await once(documents, path, readDocument)
+  if (!document)
+    return void response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":"not found"}')
+  const headers = {
+    etag: document.etag,
+    'content-type': 'application/json',
+    'cache-control': 'public, max-age=300',
+    vary: 'accept-encoding',
+  }
+  if (request.headers['if-none-match'] === document.etag) return void response.writeHead(304, headers).end()
+  const isGzip = request.headers['accept-encoding']?.includes('gzip') === true
+  const body = isGzip ? document.gzip : gunzipSync(document.gzip)
+  response
+    .writeHead(200, { ...headers, ...(isGzip ? { 'content-encoding': 'gzip' } : {}), 'content-length': body.length })
+    .end(body)
+}
+
+async function serveFile(path: string, response: ServerResponse): Promise<void> {
+  const file = await once(files, path, readUpstreamFile)
+  if (file === null) return void response.writeHead(404).end()
+  const { size } = await stat(file)
+  response.writeHead(200, { 'content-type': 'application/octet-stream', 'content-length': size })
+  await pipeline(createReadStream(file), response)
+}
+
+/** Joins callers that ask for the same; forgets failures. */
+function once<T>(held: Map<string, Promise<T>>, path: string, make: (path: string) => Promise<T>): Promise<T> {
+  const running = held.get(path) ?? make(path)
+  held.set(path, running)
+  running.catch(() => held.delete(path))
+  return running
+}
+
+async function readDocument(path: string): Promise<Document | null> {
+  const kept = join(folder!, 'documents', `${path.slice(1)}.json.gz`)
+  const sent = await readOr(kept, async () => {
+    const body = await fetchUpstream(`/${path.slice(1).replace('/', '%2f')}`)
+    return body && gzipSync(body)
+  })
+  if (!sent) return null
+  const packument = JSON.parse(gunzipSync(sent).toString()) as {
+    name: string
+    versions: Record<string, { dist: { tarball: string } }>
+  }
+  for (const { dist } of Object.values(packument.versions)) {
+    dist.tarball = `${origin()}/${packument.name}/-/${dist.tarball.slice(dist.tarball.lastIndexOf('/') + 1)}`
+  }
+  const gzip = gzipSync(JSON.stringify(packument))
+  return { gzip, etag: `"${createHash('sha256').update(gzip).digest('hex').slice(0, 32)}"` }
+}
+
+async function readUpstreamFile(path: string): Promise<string | null> {
+  const kept = join(folder!, 'files', path)
+  return (await readOr(kept, () => fetchUpstream(path))) && kept
+}
+
+async function readOr(kept: string, make: () => Promise<Buffer | null>): Promise<Buffer | null> {
+  const held = await readFile(kept).catch(() => null)
+  if (held) return held
+  const made = await make()
+  if (!made) return null
+  await mkdir(dirname(kept), { recursive: true })
+  await writeFile(`${kept}.part`, made)
+  await rename(`${kept}.part`, kept)
+  return made
+}
+
+async function fetchUpstream(path: string): Promise<Buffer | null> {
+  const answer = await fetch(new URL(path.slice(1), upstream), { signal: AbortSignal.timeout(60_000) })
+  if (answer.status === 404) return null
+  if (!answer.ok) throw new Error(`${answer.url} answered ${answer.status}`)
+  return Buffer.from(await answer.arrayBuffer())
+}

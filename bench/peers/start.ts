@@ -1,0 +1,31 @@
+import type { Mirror } from '../mirror/start.ts'
+import { startGranary } from './granary.ts'
+import { startNginx } from './nginx.ts'
+import type { Peer, PeerName } from './peer.ts'
+import { startVerdaccio } from './verdaccio.ts'
+
+export type Peers = AsyncDisposable & { readonly all: readonly Peer[] }
+
+export const startPeer = (name: PeerName, mirror: Mirror): Promise<Peer> => {
+  switch (name) {
+    case 'nginx':
+      return startNginx(mirror.files)
+    case 'granary':
+      return startGranary(mirror.registry)
+    case 'verdaccio':
+      return startVerdaccio(mirror.registry)
+  }
+}
+
+/** All at once, each with an empty store; those that are not being asked are idle. */
+export async function startPeers(names: readonly PeerName[], mirror: Mirror): Promise<Peers> {
+  const stack = new AsyncDisposableStack()
+  try {
+    const all: Peer[] = []
+    for (const name of names) all.push(stack.use(await startPeer(name, mirror)))
+    return { all, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  } catch (error) {
+    await stack.disposeAsync()
+    throw error
+  }
+}

@@ -1,0 +1,197 @@
+import { hash } from 'node:crypto'
+import { RegistryError } from '../registry/errors.ts'
+import { ANONYMOUS, type AccessKey, type Caller, type Hex, type Instant, type User } from '../registry/model.ts'
+import { arn, type AccountId } from '../registry/names.ts'
+import type { Clock, FailureLedger, IdentityReads } from '../registry/ports.ts'
+import { TopologyCache } from '../registry/topology-cache.ts'
+import { headerValues } from './canonical-request.ts'
+import { accessKeyContext } from './identifiers.ts'
+import type { Sealer } from './secrets.ts'
+import { refusePresigned, verifySigV4, type ReceivedRequest } from './sigv4.ts'
+import { createThrottle, type Attempt } from './throttle.ts'
+import type { TokenClaims, Tokens } from './tokens.ts'
+
+/** What every kind of log-in looks at besides the credential. */
+type Circumstances = {
+  /** IP address of the peer, trusted proxies taken into account. */
+  readonly address: string
+  /** The topology counter as this request read it: whatever was revoked before counts. */
+  readonly topology: number
+}
+
+export type ManagementRequest = ReceivedRequest &
+  Circumstances & { readonly service: 'codeartifact' | 'sts' | 'granary' }
+
+/** `payloadSha256`: what the body's hash is (or, for a body still to come, must be) by the signature; null without one. */
+export type ManagementCaller = { readonly caller: Caller; readonly payloadSha256: Hex | null }
+
+export type Authenticator = {
+  /**
+   * Who a package manager is: `Bearer TOKEN`, or `Basic` with the token as password (or as user name, without password).
+   * Anonymous without the header; throws `unauthenticated` for one that does not hold, `throttled` after too many of them.
+   */
+  packageClient(request: Circumstances & { readonly authorization: string | undefined }): Promise<Caller>
+  /** Who manages: Signature Version 4 or `Bearer TOKEN`. Anonymous without the header. */
+  management(request: ManagementRequest): Promise<ManagementCaller>
+}
+
+const REMEMBERED = 10_000
+
+export function createAuthenticator({
+  store,
+  tokens,
+  sealer,
+  clock,
+  hosts,
+}: {
+  store: Pick<IdentityReads, 'findUser' | 'findAccessKey'> & FailureLedger
+  tokens: Tokens
+  sealer: Sealer
+  clock: Clock
+  /** Hosts of the configured public URLs, with port where it is not the default: `registry.example`, `10.0.0.7:8787`. */
+  hosts: readonly string[]
+}): Authenticator {
+  const identities = createIdentities(store)
+  const throttle = createThrottle({ ledger: store, clock })
+  const callers = new TopologyCache<{ readonly caller: Caller; readonly expiresAt: Instant }>(REMEMBERED)
+
+  const callerOf = async (token: string, topology: number) => {
+    const claims = await tokens.verify(token)
+    return { caller: await identities.callerOfToken(claims, topology), expiresAt: claims.expiresAt }
+  }
+
+  const byToken = async (token: string, { address, topology }: Circumstances): Promise<Caller> => {
+    const digest = hash('sha256', token)
+    const attempt = { credential: `token-${digest.slice(0, 16)}`, address }
+    // The throttle stands behind the cache: a token that is known to hold has not failed.
+    const logIn = () => watched(attempt, () => callerOf(token, topology))
+    const known = await callers.read(topology, digest, logIn)
+    // Once it is over it is verified anew: the answer then says that it expired.
+    return clock.now() < known.expiresAt ? known.caller : (await logIn()).caller
+  }
+
+  const bySignature = async (request: ManagementRequest): Promise<ManagementCaller> => {
+    let attempt: Attempt | undefined
+    try {
+      const result = await verifySigV4<Caller>({
+        ...request,
+        hosts,
+        now: clock.now(),
+        findSecret: async (accessKeyId, sessionToken) => {
+          attempt = { credential: accessKeyId.slice(0, 128), address: request.address }
+          throttle.check(attempt)
+          if (sessionToken !== null) return undefined
+          const found = await identities.findActiveKey(accessKeyId, request.topology)
+          if (!found) return undefined
+          const secret = sealer.open(found.key.secret, accessKeyContext(accessKeyId)).toString()
+          return { secret, caller: toCaller(found.user, null, accessKeyId) }
+        },
+      })
+      if (attempt) await throttle.succeeded(attempt)
+      return result
+    } catch (error) {
+      // A request that names no key (or is out of date) is no attempt at one.
+      throw attempt && isRefusal(error) ? await throttle.failed(attempt, error) : error
+    }
+  }
+
+  const watched = async <T>(attempt: Attempt, logIn: () => Promise<T>): Promise<T> => {
+    throttle.check(attempt)
+    try {
+      const result = await logIn()
+      await throttle.succeeded(attempt)
+      return result
+    } catch (error) {
+      throw isRefusal(error) ? await throttle.failed(attempt, error) : error
+    }
+  }
+
+  return {
+    async packageClient({ authorization, ...circumstances }) {
+      return authorization === undefined
+        ? ANONYMOUS
+        : byToken(tokenOf(authorization, ['bearer', 'basic']), circumstances)
+    },
+    async management(request) {
+      const [authorization, ...more] = headerValues(request.headers, 'authorization')
+      if (authorization === undefined) {
+        refusePresigned(request)
+        return { caller: ANONYMOUS, payloadSha256: null }
+      }
+      if (/^AWS4-/i.test(authorization) || more.length > 0) return bySignature(request)
+      return { caller: await byToken(tokenOf(authorization, ['bearer']), request), payloadSha256: null }
+    },
+  }
+}
+
+const isRefusal = (error: unknown): error is RegistryError =>
+  error instanceof RegistryError && error.code === 'unauthenticated'
+
+const toCaller = (user: User, domain: TokenClaims['domain'] | null, credential: string): Caller => ({
+  kind: 'user',
+  account: user.account,
+  userName: user.name,
+  userId: user.id,
+  arn: arn.user(user.account, user.name),
+  domain,
+  credential,
+})
+
+function tokenOf(authorization: string, schemes: readonly ('bearer' | 'basic')[]): string {
+  const [, scheme = '', credentials = ''] = /^(\S+) *(.*)$/s.exec(authorization.trim()) ?? []
+  const known = schemes.find((one) => one === scheme.toLowerCase())
+  if (!known)
+    throw new RegistryError('unauthenticated', `The Authorization header must be ${schemes.join(' or ')} and a token`)
+  return known === 'bearer' ? credentials : tokenOfBasic(credentials)
+}
+
+/** RFC 7617. Any user name will do (`aws`, `__token__`): the token says who it is. Some clients can send a user name only. */
+function tokenOfBasic(credentials: string): string {
+  const text = Buffer.from(credentials, 'base64').toString()
+  const colon = text.indexOf(':')
+  return colon < 0 ? text : text.slice(colon + 1) || text.slice(0, colon)
+}
+
+/** Users and keys as they are at a value of the topology counter. */
+function createIdentities(store: Pick<IdentityReads, 'findUser' | 'findAccessKey'>) {
+  const users = new TopologyCache<User | undefined>(REMEMBERED)
+  const keys = new TopologyCache<AccessKey | undefined>(REMEMBERED)
+
+  /** A user made anew under an old name is somebody else. */
+  const findUser = async (
+    account: AccountId,
+    name: string,
+    id: string,
+    topology: number,
+  ): Promise<User | undefined> => {
+    const user = await users.read(topology, `${account}/${name}`, () => store.findUser(account, name))
+    return user?.id === id ? user : undefined
+  }
+
+  const findActiveKey = async (id: string, topology: number) => {
+    if (!/^\w{16,128}$/.test(id)) return undefined
+    const key = await keys.read(topology, id, () => store.findAccessKey(id))
+    if (!key || key.revokedAt !== null) return undefined
+    const user = await findUser(key.account, key.userName, key.userId, topology)
+    return user && { key, user }
+  }
+
+  return {
+    findActiveKey,
+    async callerOfToken(claims: TokenClaims, topology: number): Promise<Caller> {
+      const [user, made] = await Promise.all([
+        findUser(claims.account, claims.userName, claims.userId, topology),
+        findActiveKey(claims.accessKeyId, topology),
+      ])
+      if (!user)
+        throw new RegistryError('unauthenticated', 'The user whom the token was made for does not exist any more')
+      if (made?.user.id !== user.id) {
+        throw new RegistryError(
+          'unauthenticated',
+          'The access key that the token was made with was revoked; get a new token',
+        )
+      }
+      return toCaller(user, claims.domain, claims.id)
+    },
+  }
+}

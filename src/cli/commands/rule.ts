@@ -1,0 +1,89 @@
+import type { Command } from 'commander'
+import { operations } from '../../api/index.ts'
+import type { OutputOf } from '../../api/operation.ts'
+import { parsePackageVersions, repeated } from '../notation.ts'
+import { table } from '../output.ts'
+import type { Session } from '../session.ts'
+import { examples } from './help.ts'
+import { inDomain } from './repository.ts'
+
+type Where = { readonly domain: string; readonly domainOwner?: string }
+type CreateOptions = Where & {
+  readonly repository?: string
+  readonly deny: readonly string[]
+  readonly reason: string
+}
+type Rule = OutputOf<typeof operations.listRules>['rules'][number]
+
+const where = ({ domain, domainOwner }: Where) => ({ domain, domainOwner })
+
+export function addRule(program: Command, session: Session): void {
+  const rule = program
+    .command('rule')
+    .description('Curation rules: which versions are held back, from everybody and with a reason.')
+  addCreate(rule, session)
+
+  inDomain(rule.command('list'))
+    .description('Lists the rules of a domain.')
+    .addHelpText('after', examples('granary rule list', 'granary rule list --domain team --json'))
+    .action(async (options: Where, command: Command) => {
+      const listed = await (await session.client(command)).call(operations.listRules, where(options))
+      const rows = table(
+        listed.rules,
+        [
+          ['ID', ({ id }) => id],
+          ['REPOSITORY', ({ repository }) => repository ?? 'all'],
+          ['DENIES', denied],
+          ['REASON', (one) => one.rule.reason],
+        ],
+        `Domain ${options.domain} has no rules.`,
+      )
+      session.show(command, listed.rules, rows)
+    })
+
+  inDomain(rule.command('delete <id>'))
+    .description('Deletes a rule; what it held is offered again.')
+    .addHelpText('after', examples('granary rule delete c0a8f3d2-0d2a-4a7f-9a57-0f1f1c6f4a10'))
+    .action(async (id: string, options: Where, command: Command) => {
+      const client = await session.client(command)
+      const gone = await client.call(operations.deleteRule, { ...where(options), rule: id })
+      session.show(command, gone, `Deleted rule ${id}\n`)
+    })
+}
+
+function addCreate(parent: Command, session: Session): void {
+  inDomain(parent.command('create'))
+    .description('Makes a rule that holds versions back in a domain, or in one repository of it.')
+    .requiredOption(
+      '--deny <package>',
+      'FORMAT:NAME[@VERSION,…], or FORMAT:START* for all names that start so; may be repeated',
+      repeated,
+    )
+    .requiredOption('--reason <text>', 'what people are told who ask for one of them')
+    .option('--repository <name>', 'in this repository only')
+    .addHelpText(
+      'after',
+      examples(
+        "granary rule create --deny npm:lodash@4.17.20 --reason 'Command injection; use 4.17.21'",
+        "granary rule create --domain team --deny 'npm:@evil/*' --deny pypi:reqeusts --reason 'Known malware'",
+      ),
+    )
+    .action(async (options: CreateOptions, command: Command) => {
+      const client = await session.client(command)
+      const made = await client.call(operations.createRule, {
+        ...where(options),
+        repository: options.repository,
+        rule: { kind: 'deny-list', packages: options.deny.map(parsePackageVersions), reason: options.reason },
+      })
+      session.show(
+        command,
+        made,
+        `Created rule ${made.id}: ${denied(made)} held back in ${made.repository ?? made.domain}\n`,
+      )
+    })
+}
+
+const denied = ({ rule }: Rule): string =>
+  rule.packages
+    .map((entry) => `${entry.format}:${entry.package}${entry.versions?.length ? `@${entry.versions.join(',')}` : ''}`)
+    .join(' ')

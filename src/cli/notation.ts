@@ -1,0 +1,51 @@
+import { format as formatSchema } from '../api/shapes.ts'
+import { usage } from './failure.ts'
+
+// How people write things on a command line.
+
+export type FormatName = (typeof formatSchema.options)[number]
+
+export function parseFormat(text: string): FormatName {
+  const parsed = formatSchema.safeParse(text)
+  if (parsed.success) return parsed.data
+  throw usage(`${text} is not a package format; there are ${formatSchema.options.join(', ')}`)
+}
+
+/** `npm:@acme/hello` */
+export function parsePackage(text: string): { readonly format: FormatName; readonly name: string } {
+  const [, format, name] = /^([a-z]+):(\S+)$/.exec(text) ?? []
+  if (format === undefined || name === undefined) {
+    throw usage(`${text} is not a package: write FORMAT:NAME, such as npm:@acme/hello or pypi:requests`)
+  }
+  return { format: parseFormat(format), name }
+}
+
+/** `npm:lodash@4.17.20`, `npm:@acme/*`, `pypi:requests@2.0,2.1`: an @ that starts a name belongs to its scope. */
+export function parsePackageVersions(text: string) {
+  const { format, name } = parsePackage(text)
+  const at = name.lastIndexOf('@')
+  if (at <= 0) return { format, package: name }
+  const versions = name
+    .slice(at + 1)
+    .split(',')
+    .filter(Boolean)
+  if (versions.length === 0) throw usage(`${text} names no version after its @`)
+  return { format, package: name.slice(0, at), versions }
+}
+
+/** `@acme/hello` in the two parts that CodeArtifact's API takes. */
+export function splitName(name: string): { readonly namespace?: string; readonly package: string } {
+  const [, namespace, rest] = /^@([^/]+)\/(.+)$/.exec(name) ?? []
+  return namespace !== undefined && rest !== undefined ? { namespace, package: rest } : { package: name }
+}
+
+const UNITS = { s: 1, m: 60, h: 3600 } as const
+
+/** `12h`, `90m`, `3600s` or `3600`, to seconds. */
+export function parseDuration(text: string): number {
+  const [, count, unit] = /^(\d{1,6})([smh]?)$/.exec(text) ?? []
+  if (count === undefined) throw usage(`${text} is not a duration: write 12h, 90m or a number of seconds`)
+  return Number(count) * UNITS[(unit || 's') as keyof typeof UNITS]
+}
+
+export const repeated = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]

@@ -1,0 +1,24 @@
+import semver from 'semver'
+import type { Ecosystem } from '../../registry/ecosystem.ts'
+import { displayName } from '../../registry/names.ts'
+
+export const ecosystem: Ecosystem = {
+  format: 'npm',
+  // A scoped name is one segment: `@acme%2fhello`, the spelling that every npm registry understands.
+  indexPath: (name) => displayName(name).replace('/', '%2f'),
+  // Full, not abbreviated: curation needs `time`, and the abbreviated form is derived from it.
+  indexAccept: 'application/json',
+  compareVersions,
+  fileType: () => 'application/octet-stream',
+}
+
+/** Semantic versioning's order; versions that are none come first, by their text. */
+export function compareVersions(a: string, b: string): number {
+  const left = semver.parse(a, { loose: true })
+  const right = semver.parse(b, { loose: true })
+  if (left && right) return left.compare(right) || left.compareBuild(right) || compareText(a, b)
+  if (left || right) return left ? 1 : -1
+  return compareText(a, b)
+}
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

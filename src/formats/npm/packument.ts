@@ -1,0 +1,109 @@
+import semver from 'semver'
+import { RegistryError } from '../../registry/errors.ts'
+import type { Hex, IndexFacts, IndexFile, IndexVersion, Instant } from '../../registry/model.ts'
+import { displayName, type PackageName } from '../../registry/names.ts'
+import { declaredDigests } from './integrity.ts'
+import { isObject, ownMember, type JsonObject } from './json.ts'
+import { licenseOf } from './manifest.ts'
+
+/** An upstream's whole document about a package, parsed and found to be one. */
+export type Packument = {
+  /** As it came: `versions` and `time` are objects where they are there. */
+  readonly document: JsonObject
+  readonly versions: JsonObject
+  readonly time: JsonObject
+}
+
+/** Throws `upstream_down` for anything that is not the document of `name`: an error page, another package, a wrong spelling. */
+export function parsePackument(bytes: Uint8Array, name: PackageName): Packument {
+  const refuse = (why: string, cause?: unknown) =>
+    new RegistryError(
+      'upstream_down',
+      `The upstream's answer for ${displayName(name)} is not its package document: ${why}`,
+      { cause },
+    )
+  const document = parseJson(bytes, (cause) => refuse('it is not JSON', cause))
+  if (!isObject(document)) throw refuse('it is not an object')
+  if (document['name'] !== displayName(name)) throw refuse('it is named otherwise')
+  const { versions, time } = document
+  // A package whose versions were all withdrawn is left with a note in `time`.
+  const withdrawn = versions === undefined && isObject(time) && isObject(time['unpublished'])
+  if (!isObject(versions) && !withdrawn) throw refuse('it has no versions')
+  return { document, versions: isObject(versions) ? versions : {}, time: isObject(time) ? time : {} }
+}
+
+function parseJson(bytes: Uint8Array, refusal: (cause: unknown) => Error): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as unknown
+  } catch (cause) {
+    throw refusal(cause)
+  }
+}
+
+/** What curation, downloads and resolution need to know of it. Versions that are none, or have no tarball, are left out. */
+export function factsOf({ versions, time }: Packument, name: PackageName): IndexFacts {
+  const listed: IndexVersion[] = []
+  const files: IndexFile[] = []
+  for (const [version, manifest] of Object.entries(versions)) {
+    if (!isObject(manifest) || semver.valid(version, { loose: true }) === null) continue
+    const file = fileOf(name, version, manifest, instantOf(ownMember(time, version)))
+    if (!file) continue
+    listed.push({ version, publishedAt: file.publishedAt, license: licenseOf(manifest) })
+    files.push(file)
+  }
+  return { versions: listed, files, serial: null }
+}
+
+function fileOf(
+  name: PackageName,
+  version: string,
+  { dist }: JsonObject,
+  publishedAt: Instant | null,
+): IndexFile | null {
+  if (!isObject(dist)) return null
+  const url = dist['tarball']
+  if (typeof url !== 'string' || !URL.canParse(url)) return null
+  const digests = declaredDigests(dist)
+  // `unpackedSize` is the size of something else; the tarball's is not declared.
+  return { file: tarballFile(name, version), version, url, path: null, digests, size: null, publishedAt, sideCar: null }
+}
+
+/** The one name under which a version's tarball is known here, whatever its upstream calls it. */
+export const tarballFile = (name: PackageName, version: string): string => `${name.name}-${version}.tgz`
+
+export function instantOf(time: unknown): Instant | null {
+  const instant = typeof time === 'string' ? Date.parse(time) : NaN
+  return Number.isNaN(instant) ? null : instant
+}
+
+// --------------------------------------------------------------------------------- remembered between calls
+
+const MAX_REMEMBERED = 4
+const MAX_REMEMBERED_BYTES = 64 * 1024 * 1024
+
+type Remembered = { readonly packument: Packument; readonly bytes: number }
+
+/**
+ * The documents parsed last, by their id: one document is read and then rendered in several forms, and parsing is what costs.
+ * Least recently used first, for a Map keeps its order.
+ */
+const remembered = new Map<Hex, Remembered>()
+
+/** `parsePackument`, unless the same bytes were parsed a moment ago. `id` is their sha256. */
+export function readPackument(id: Hex, bytes: Uint8Array, name: PackageName): Packument {
+  const known = remembered.get(id)
+  remembered.delete(id)
+  const entry = known ?? { packument: parsePackument(bytes, name), bytes: bytes.byteLength }
+  remembered.set(id, entry)
+  forgetOldest()
+  return entry.packument
+}
+
+function forgetOldest(): void {
+  let bytes = remembered.values().reduce((sum, entry) => sum + entry.bytes, 0)
+  for (const [id, entry] of remembered) {
+    if (remembered.size <= 1 || (remembered.size <= MAX_REMEMBERED && bytes <= MAX_REMEMBERED_BYTES)) return
+    remembered.delete(id)
+    bytes -= entry.bytes
+  }
+}

@@ -1,0 +1,94 @@
+import type { PackageName } from '../../registry/names.ts'
+import { findName } from './name.ts'
+import { normalVersion, parseVersion } from './version.ts'
+
+// File names of distributions. Wheels say name and version exactly; names of source distributions older than PEP 625 may
+// contain dashes, so where the name ends is a guess that the project's own name settles.
+
+export type FileKind = 'wheel' | 'sdist' | 'legacy'
+
+const KINDS: readonly (readonly [suffix: string, kind: FileKind])[] = [
+  ['.whl', 'wheel'],
+  ['.tar.gz', 'sdist'],
+  ['.zip', 'sdist'],
+  // Nothing builds these any more, but old projects list them.
+  ...(['.tar.bz2', '.tar.xz', '.tar.z', '.tgz', '.tbz', '.tar'] as const).map((suffix) => [suffix, 'sdist'] as const),
+  ...(['.egg', '.exe', '.msi', '.rpm', '.deb', '.dmg'] as const).map((suffix) => [suffix, 'legacy'] as const),
+]
+
+/** Separators, control characters and halves of surrogate pairs: in no file name. */
+// oxlint-disable-next-line no-control-regex
+const FORBIDDEN = /[/\\\u0000-\u001f\u007f]/
+
+export const isPlainFileName = (file: string): boolean =>
+  file !== '' && file !== '.' && file !== '..' && file.length <= 255 && file.isWellFormed() && !FORBIDDEN.test(file)
+
+function split(file: string): { readonly stem: string; readonly suffix: string; readonly kind: FileKind } | undefined {
+  const lower = file.toLowerCase()
+  const [suffix, kind] = KINDS.find(([ending]) => lower.endsWith(ending)) ?? []
+  if (suffix === undefined || kind === undefined || !isPlainFileName(file)) return undefined
+  const stem = file.slice(0, -suffix.length)
+  return stem === '' ? undefined : { stem, suffix, kind }
+}
+
+/** What kind of distribution a file is by its name; undefined for what is none. */
+export const kindOf = (file: string): FileKind | undefined => split(file)?.kind
+
+export type WheelName = { readonly name: string; readonly version: string }
+
+/** PEP 427: name-version(-build)?-python-abi-platform, the build tag starting with a digit. */
+export function parseWheelName(file: string): WheelName | undefined {
+  const [name, version, ...tags] = file.endsWith('.whl') ? file.slice(0, -4).split('-') : []
+  if (name === undefined || version === undefined) return undefined
+  if (tags.length !== 3 && !(tags.length === 4 && /^\d/.test(tags[0] ?? ''))) return undefined
+  if (!tags.every((tag) => /^[\w.]+$/.test(tag))) return undefined
+  return { name, version }
+}
+
+/** Every way to read `stem` as name-version, the longest name first. */
+const splits = (stem: string): readonly WheelName[] =>
+  [...stem.matchAll(/-/g)]
+    .map(({ index }) => ({ name: stem.slice(0, index), version: stem.slice(index + 1) }))
+    .filter(({ version }) => version !== '')
+    .toReversed()
+
+/** Each guess may cost a question to the upstream. */
+const MAX_CANDIDATES = 4
+
+/**
+ * The projects that a file may belong to, the likeliest first. Where some reading of it gives a real version, readings that
+ * give none are left out: they would ask the upstream about words that belong to somebody else's name.
+ */
+export function nameCandidates(file: string): readonly PackageName[] {
+  const parts = split(file)
+  if (!parts) return []
+  const wheel = parseWheelName(file)
+  const readings = wheel ? [wheel] : splits(parts.stem)
+  const exact = readings.filter(({ version }) => parseVersion(version))
+  const names = (exact.length > 0 ? exact : readings).flatMap(({ name }) => findName(name) ?? [])
+  return [...new Map(names.map((name) => [name.key, name])).values()].slice(0, MAX_CANDIDATES)
+}
+
+/**
+ * The version of a file on a project's page, in its normal form. A file whose version cannot be told, or is none, counts as
+ * a version of its own under the words that it uses, so that curation always has something to judge.
+ */
+export function versionOf(file: string, project: PackageName): string {
+  const { stem, kind } = split(file) ?? { stem: file, kind: 'legacy' }
+  const wheel = kind === 'wheel' ? parseWheelName(file) : undefined
+  if (wheel) return normalVersion(parseVersion(wheel.version) ? wheel.version : wheel.version.replaceAll('_', '-'))
+  const readings = splits(stem)
+  const own = readings.find(({ name }) => findName(name)?.key === project.key)
+  if (own) return versionAtStart(own.version) ?? own.version
+  return readings.map(({ version }) => parseVersion(version)?.text).find((version) => version !== undefined) ?? stem
+}
+
+/** `1.0.win32-py2.7` and `1.0-py2.7` start with a version: the longest that is one counts. */
+function versionAtStart(text: string): string | undefined {
+  const ends = [...text.matchAll(/[-.]/g)].map(({ index }) => index).toReversed()
+  for (const end of [text.length, ...ends]) {
+    const version = parseVersion(text.slice(0, end))
+    if (version) return version.text
+  }
+  return undefined
+}

@@ -1,0 +1,194 @@
+import type { RenderInput, Rendered } from '../format.ts'
+import { curate } from '../../registry/curation.ts'
+import type { Asset, Instant, PackageVersion } from '../../registry/model.ts'
+import { readAssetMetadata } from './asset-metadata.ts'
+import type { PageFile, ProjectPage, ProjectStatus } from './page.ts'
+import { pathOfDigest } from './path.ts'
+import { readDocument } from './read-index.ts'
+import { compareVersions, versionKey } from './version.ts'
+
+/** A file as the pages of this registry list it. */
+export type ListedFile = Omit<PageFile, 'url'> & {
+  readonly version: string
+  /** Below the endpoint, decoded. */
+  readonly path: string
+}
+
+/** What both forms of a page say: hosted files and the index's, without what is held back, in the order of versions. */
+export type Listing = {
+  readonly name: string
+  readonly files: readonly ListedFile[]
+  readonly versions: readonly string[]
+  readonly status: ProjectStatus | null
+  readonly serial: number | null
+  /** When the next held version comes of age. */
+  readonly expiresAt: Instant | null
+}
+
+type Refused = Extract<Rendered, { kind: 'refused' }>
+
+export function listProject(input: RenderInput): Listing | Refused {
+  const curation = startCuration(input)
+  const hosted = hostedFiles(input, curation)
+  const page = input.index && readDocument(input.index.document)
+  const indexed = page ? indexFiles(input, page, curation, hosted.taken) : []
+  const files = [...hosted.files, ...indexed]
+  const versions = [...new Set([...files.map((file) => file.version), ...filelessVersions(input, curation)])]
+  if (versions.length === 0 && curation.held.size > 0)
+    return { kind: 'refused', code: 'held', message: heldMessage(input, curation) }
+  const order = new Map(distinctVersions(versions).map((version, rank) => [versionKey(version), rank]))
+  const rank = (file: ListedFile): number => order.get(versionKey(file.version)) ?? 0
+  return {
+    name: input.name.name,
+    files: files.toSorted((a, b) => rank(a) - rank(b) || (a.filename < b.filename ? -1 : 1)),
+    versions: distinctVersions(versions),
+    status: page?.status ?? null,
+    serial: page?.serial ?? null,
+    expiresAt: curation.expiresAt(),
+  }
+}
+
+/** In rising order, one spelling each. */
+function distinctVersions(versions: readonly string[]): readonly string[] {
+  const distinct = new Map<string, string>()
+  for (const version of versions) if (!distinct.has(versionKey(version))) distinct.set(versionKey(version), version)
+  return [...distinct.values()].toSorted(compareVersions)
+}
+
+// ------------------------------------------------------------------------------------------------- curation
+
+type Judged = {
+  readonly version: string
+  readonly publishedAt: Instant | null
+  readonly license: string | null
+  readonly origin: 'INTERNAL' | 'EXTERNAL'
+}
+type Curation = {
+  allows(judged: Judged): boolean
+  /** Reasons by version. */
+  readonly held: ReadonlyMap<string, ReadonlySet<string>>
+  expiresAt(): Instant | null
+}
+
+/** Judges as `openAsset` does, so that what is listed can be had; each question is put to the rules once. */
+function startCuration({ name, rules, now }: RenderInput): Curation {
+  const decisions = new Map<string, boolean>()
+  const held = new Map<string, Set<string>>()
+  let next = Infinity
+  const decide = (judged: Judged): boolean => {
+    const { allowed, findings } = curate(rules, { format: name.format, key: name.key, ...judged }, now)
+    if (allowed) return true
+    const reasons = held.get(judged.version) ?? new Set()
+    held.set(judged.version, reasons)
+    for (const finding of findings) reasons.add(`${finding.reason} (rule ${finding.rule})`)
+    next = Math.min(next, Math.max(...findings.map((finding) => finding.until ?? Infinity)))
+    return false
+  }
+  return {
+    held,
+    expiresAt: () => (Number.isFinite(next) ? next : null),
+    allows(judged) {
+      if (rules.length === 0) return true
+      const question = `${judged.origin} ${judged.publishedAt} ${judged.license} ${judged.version}`
+      const answer = decisions.get(question) ?? decide(judged)
+      decisions.set(question, answer)
+      return answer
+    },
+  }
+}
+
+const SHOWN_REASONS = 3
+
+function heldMessage({ name }: RenderInput, { held }: Curation): string {
+  const reasons = [...new Set([...held.values()].flatMap((each) => [...each]))]
+  const more = reasons.length > SHOWN_REASONS ? `; and ${reasons.length - SHOWN_REASONS} more` : ''
+  const what = held.size === 1 ? `its only version, ${[...held.keys()][0]}` : `all of its ${held.size} versions`
+  return `${name.name} is held back, ${what}: ${reasons.slice(0, SHOWN_REASONS).join('; ')}${more}`
+}
+
+// ---------------------------------------------------------------------------------------------------- files
+
+/** `taken` has every hosted file's name, listed or not: the index's file of that name is out of reach. */
+function hostedFiles({ hosted }: RenderInput, curation: Curation) {
+  const taken = new Set<string>()
+  const owners = new Map<string, string>()
+  const files: ListedFile[] = []
+  for (const version of hosted) {
+    // The same version in a repository further along the way is another thing, and stays behind the first.
+    const key = versionKey(version.version)
+    const owner = owners.get(key) ?? version.repository
+    owners.set(key, owner)
+    const listed = owner === version.repository && curation.allows(factsOf(version))
+    for (const asset of version.assets) {
+      if (listed && !taken.has(asset.file)) files.push(hostedFile(version, asset))
+      taken.add(asset.file)
+    }
+  }
+  return { files, taken }
+}
+
+const factsOf = ({ version, publishedAt, license, origin }: PackageVersion): Judged => ({
+  version,
+  publishedAt,
+  license,
+  origin,
+})
+
+function hostedFile({ version }: PackageVersion, asset: Asset): ListedFile {
+  const { sha256, sha512, sha1, md5 } = asset.digests
+  return {
+    filename: asset.file,
+    version,
+    path: asset.path ?? pathOfDigest(sha256, asset.file),
+    hashes: { sha256, ...(sha512 && { sha512 }), ...(sha1 && { sha1 }), ...(md5 && { md5 }) },
+    requiresPython: readAssetMetadata(asset.metadata).requiresPython,
+    size: asset.size,
+    uploadTime: new Date(asset.createdAt).toISOString(),
+    yanked: false,
+    coreMetadata: asset.sideCar && { sha256: asset.sideCar.sha256 },
+    provenance: null,
+  }
+}
+
+function indexFiles(
+  input: RenderInput,
+  page: ProjectPage,
+  curation: Curation,
+  taken: ReadonlySet<string>,
+): readonly ListedFile[] {
+  const { facts, counts } = indexOf(input)
+  const versions = new Map(facts.versions.map((version) => [version.version, version]))
+  const kept = new Map(facts.files.map((file) => [file.file, file]))
+  return page.files.flatMap((file) => {
+    const fact = kept.get(file.filename)
+    if (!fact || fact.path === null || !counts(fact.version) || taken.has(file.filename)) return []
+    const version = versions.get(fact.version)
+    const publishedAt = fact.publishedAt ?? version?.publishedAt ?? null
+    const judged = {
+      version: fact.version,
+      publishedAt,
+      license: version?.license ?? null,
+      origin: 'EXTERNAL',
+    } as const
+    return curation.allows(judged) ? [{ ...file, version: fact.version, path: fact.path }] : []
+  })
+}
+
+/** Versions that the index lists without files: PEP 700 wants them in `versions`. */
+function filelessVersions(input: RenderInput, curation: Curation): readonly string[] {
+  if (!input.index) return []
+  const { facts, counts } = indexOf(input)
+  const withFiles = new Set(facts.files.map((file) => file.version))
+  return facts.versions
+    .filter((each) => counts(each.version) && !withFiles.has(each.version))
+    .filter((each) => curation.allows({ ...each, origin: 'EXTERNAL' }))
+    .map((each) => each.version)
+}
+
+function indexOf({ index }: RenderInput) {
+  const only = index?.only ? new Set(index.only) : null
+  return {
+    facts: index?.facts ?? { versions: [], files: [], serial: null },
+    counts: (version: string): boolean => only === null || only.has(version),
+  }
+}

@@ -1,0 +1,24 @@
+import type { Rendered, RenderInput } from '../format.ts'
+import { listProject } from './listing.ts'
+import { contentTypeOf } from './negotiate.ts'
+import { renderHtml } from './render-html.ts'
+import { renderJson } from './render-json.ts'
+
+// Loaded in worker threads; see `Renderer` in formats/format.ts.
+
+export { readIndex } from './read-index.ts'
+
+export function render(input: RenderInput): Rendered {
+  const listing = listProject(input)
+  if ('kind' in listing) return listing
+  const page = input.form === 'json' ? renderJson(listing, input.endpoint) : renderHtml(listing, input.endpoint)
+  return {
+    kind: 'document',
+    body: Buffer.from(page),
+    contentType: contentTypeOf(input.form),
+    notice: null,
+    // Left out: it has seconds only, and two uploads in one second would look like one.
+    lastModified: null,
+    expiresAt: listing.expiresAt,
+  }
+}

@@ -1,0 +1,310 @@
+import { join } from 'node:path'
+import packageJson from '../package.json' with { type: 'json' }
+import { createAuthenticator } from './auth/authenticate.ts'
+import { createTokens } from './auth/tokens.ts'
+import {
+  buildConfig,
+  ConfigError,
+  describeSettings,
+  isLoopback,
+  readSettings,
+  warnings,
+  type Config,
+} from './config.ts'
+import { CREDENTIALS, firstStart } from './first-start.ts'
+import type { Format } from './formats/format.ts'
+import { npm } from './formats/npm/index.ts'
+import { pypi } from './formats/pypi/index.ts'
+import { openInstallation } from './installation.ts'
+import { MAINTENANCE } from './maintenance.ts'
+import { createOutbound } from './outbound/outbound.ts'
+import { createAuthorizer } from './registry/authorize.ts'
+import { DEFAULTS } from './registry/bootstrap.ts'
+import type { Connection } from './registry/model.ts'
+import { arn, type DomainName, type FormatId, type PackageKey } from './registry/names.ts'
+import type { MetadataStore } from './registry/ports.ts'
+import { createRegistry } from './registry/registry.ts'
+import { createTopology } from './registry/topology.ts'
+import { createAddresses } from './server/addresses.ts'
+import { createApp } from './server/app.ts'
+import { openKeptFiles } from './server/kept-files.ts'
+import { createKept } from './server/kept.ts'
+import { listen } from './server/listen.ts'
+import { createLog, type Log } from './server/log.ts'
+import { createManagement } from './server/management.ts'
+import { createMetrics } from './server/metrics.ts'
+import { startWorkers } from './server/workers.ts'
+import { collectPeriodically } from './storage/blobs/collect.ts'
+import { usedBlobs } from './storage/blobs/used-blobs.ts'
+import { publicConnections } from './upstream/public-registries.ts'
+import { createUpstream } from './upstream/upstream.ts'
+
+export const VERSION = packageJson.version
+
+export const FORMATS: readonly Format[] = [npm, pypi]
+
+const KEPT_FILES_BYTES = 2e9
+
+export type RunningServer = {
+  readonly url: string
+  readonly isFirstStart: boolean
+  stop(): Promise<void>
+}
+
+/** Wires and starts a server. What is opened here is closed in reverse by `stop`. */
+export async function startServer(config: Config, log: Log): Promise<RunningServer> {
+  const open = new AsyncDisposableStack()
+  try {
+    return await wire(config, log, open)
+  } catch (error) {
+    await open.disposeAsync()
+    throw error
+  }
+}
+
+async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promise<RunningServer> {
+  const { blobs, sealer, clock, ...installation } = open.use(await openInstallation(config))
+  const connections = publicConnections(definedOnly(config.upstreams))
+  const { installation: issuer, isFirst } = await firstStart(
+    { store: installation.store, sealer, clock, data: config.data, connections },
+    config.bootstrapKey,
+  )
+  const store = withConnections(installation.store, connections)
+  const formats = new Map(FORMATS.map((format) => [format.id as string, format]))
+  const formatOf = (id: FormatId): Format => formats.get(id) as Format
+
+  const metrics = createMetrics({ blobs: () => store.blobTotals() })
+  const workers = open.use(startWorkers())
+  const outbound = open.use(
+    createOutbound({
+      allowPrivate: config.allowPrivateTargets,
+      userAgent: `granary/${VERSION}`,
+      ...(config.proxy === null ? {} : { proxy: config.proxy }),
+      clock,
+    }),
+  )
+  const upstream = open.use(
+    createUpstream({
+      outbound,
+      store,
+      blobs,
+      clock,
+      ecosystemOf: (id) => formatOf(id).ecosystem,
+      readIndex: (id, fetched, name) => workers.readIndex(formatOf(id), fetched, name),
+      credentialsOf: async (connection) =>
+        connection.credentials === null
+          ? null
+          : { header: sealer.open(connection.credentials, `connection/${connection.name}`).toString() },
+      observe: ({ connection, kind, status }) => metrics.upstream.inc({ connection, kind, outcome: String(status) }),
+      onMismatch: (connection, file, reason) =>
+        log.error(
+          { connection: connection.name, file: file.file, reason },
+          'an upstream gave other bytes than its index declares',
+        ),
+      onLandedFailure: (error, file) => log.error({ error, file: file.file }, 'a fetched file could not be recorded'),
+    }),
+  )
+  const used = open.use(
+    usedBlobs(store, clock, { onError: (error) => log.warn({ error }, 'uses of blobs could not be recorded') }),
+  )
+  open.use(
+    collectPeriodically({
+      ledger: store,
+      blobs,
+      clock,
+      cacheLimitBytes: config.cacheLimit,
+      onCollected: (collected) => log.debug({ ...collected }, 'collected'),
+      onError: (error) => log.error({ error }, 'a collection failed'),
+    }),
+  )
+
+  const topology = createTopology(store)
+  const authorizer = createAuthorizer({ store, clock, region: config.region })
+  const registry = createRegistry({
+    store,
+    blobs,
+    upstream,
+    clock,
+    used: (sha256) => used.used(sha256),
+    onRetentionFailure: (error, file) => log.error({ error, file }, 'a fetched file could not be recorded'),
+    require: ({ caller, view, domain, repository }, action, name) =>
+      authorizer.require({
+        caller,
+        action,
+        resource: arn.package(config.region, domain.owner, domain.name, repository.name, name),
+        owner: domain.owner,
+        domain: domain.name,
+        topology: view.counter,
+      }),
+  })
+  const kept = createKept({
+    store,
+    blobs,
+    clock,
+    memory: config.keptMemory,
+    files: open.use(await openKeptFiles(join(config.data, 'kept'), KEPT_FILES_BYTES)),
+    readPackage: registry.readPackage,
+    render: workers.render,
+    used: (sha256) => used.used(sha256),
+    onRefreshFailure: (error, name) => log.warn({ error, package: name.key }, 'an index could not be refreshed'),
+  })
+
+  const listening = await listenWith(config, (addresses) => {
+    const tokens = createTokens({ store, sealer, clock, issuer })
+    const authenticator = createAuthenticator({ store, tokens, sealer, clock, hosts: addresses.hosts })
+    const readTopology = async () =>
+      (await store.readRevision({ domain: '' as DomainName, format: 'npm', key: '' as PackageKey, index: null }))
+        .topology
+    const management = createManagement({
+      store,
+      topology,
+      authorizer,
+      tokens,
+      sealer,
+      clock,
+      formats: FORMATS,
+      config: {
+        region: config.region,
+        operatorAccount: DEFAULTS.account,
+        publicUrls: addresses.origins,
+        version: VERSION,
+      },
+      endpointOf: (host, format, domain, repository) =>
+        `${addresses.originFor(host)}/${format}/${domain}/${repository}/`,
+    })
+    return createApp({
+      log,
+      metrics,
+      accepting: () => !stopping,
+      ping: () => store.ping(),
+      jwks: () => tokens.jwks(),
+      packages: {
+        formats,
+        store,
+        topology,
+        registry,
+        kept,
+        clock,
+        region: config.region,
+        addresses,
+        authenticator,
+        authorizer,
+      },
+      management: { management, addresses, authenticator, readTopology },
+    })
+  })
+  let stopping = false
+  return {
+    url: listening.url,
+    isFirstStart: isFirst,
+    async stop() {
+      stopping = true
+      await listening.stop(config.stopGrace * 1000)
+      await open.disposeAsync()
+    },
+  }
+}
+
+/** The addresses in answers depend on the port, and port 0 is known only once it listens: the doors are hung after that. */
+async function listenWith(
+  config: Config,
+  appFor: (addresses: ReturnType<typeof createAddresses>) => ReturnType<typeof createApp>,
+) {
+  let app: ReturnType<typeof createApp> | undefined
+  const listening = await listen((request, env) => app?.fetch(request, env) ?? new Response(null, { status: 503 }), config)
+  const names = isLoopback(config.host)
+    ? ['127.0.0.1', 'localhost']
+    : [config.host.includes(':') ? `[${config.host}]` : config.host]
+  const own = names.map((name) => `http://${name}:${listening.port}`)
+  app = appFor(createAddresses(config.publicUrls.length > 0 ? config.publicUrls : own, config.trustedProxies))
+  return { url: own[0] as string, stop: listening.stop }
+}
+
+/** Where the built-in connections lead is the configuration's say, whatever it said when they were made. */
+function withConnections<Store extends MetadataStore>(store: Store, builtIn: readonly Connection[]): Store {
+  const configured = (connection: Connection) => builtIn.find(({ name }) => name === connection.name) ?? connection
+  return {
+    ...store,
+    async findConnection(name) {
+      const connection = await store.findConnection(name)
+      return connection && configured(connection)
+    },
+    listConnections: async () => (await store.listConnections()).map(configured),
+  }
+}
+
+const definedOnly = (upstreams: Config['upstreams']): { npmjs?: string; pypi?: string } => ({
+  ...(upstreams.npmjs === null ? {} : { npmjs: upstreams.npmjs }),
+  ...(upstreams.pypi === null ? {} : { pypi: upstreams.pypi }),
+})
+
+// ------------------------------------------------------------------------------------------- the command line
+
+async function serve(argv: readonly string[]): Promise<number> {
+  const config = buildConfig(readSettings(argv, process.env), process.cwd())
+  const log = createLog(config.logLevel)
+  for (const warning of warnings(config)) log.warn(warning)
+  const server = await startServer(config, log)
+  log.info({ url: server.url, version: VERSION, data: config.data }, 'serving')
+  if (process.stderr.isTTY) process.stderr.write(welcome(config, server))
+  return new Promise((resolve) => {
+    const stop = (signal: string) => {
+      log.info({ signal }, 'stopping')
+      server.stop().then(
+        () => resolve(0),
+        (error: unknown) => {
+          log.error({ error }, 'stopping failed')
+          resolve(1)
+        },
+      )
+    }
+    process.once('SIGTERM', stop)
+    process.once('SIGINT', stop)
+  })
+}
+
+const welcome = (config: Config, { url, isFirstStart }: RunningServer): string =>
+  [
+    '',
+    `Granary ${VERSION} serves at ${url}, state in ${config.data}`,
+    ...(isFirstStart ? [`The first access key is in ${join(config.data, CREDENTIALS)}`] : []),
+    '',
+    'In a second terminal, in this folder:',
+    '  npx granary login npm        and then npm install, npm publish',
+    '  npx granary login pip        and then pip install',
+    '  npx granary --help           everything else',
+    '',
+    '',
+  ].join('\n')
+
+function printConfig(argv: readonly string[]): number {
+  const asJson = argv.includes('--json')
+  const flat = readSettings(
+    argv.filter((argument) => argument !== '--json'),
+    process.env,
+  )
+  buildConfig(flat, process.cwd())
+  const settings = describeSettings(flat)
+  if (asJson) process.stdout.write(`${JSON.stringify(settings, null, 2)}\n`)
+  else
+    for (const { setting, value, source, variable } of settings)
+      process.stdout.write(`${setting.padEnd(20)} ${(value || '-').padEnd(28)} ${source.padEnd(12)} ${variable}\n`)
+  return 0
+}
+
+/** `granary serve`, `config` and what works on the machine itself, beside the store. Returns the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const [command = '', ...rest] = argv
+  try {
+    if (command === 'serve') return await serve(rest)
+    if (command === 'config') return printConfig(rest)
+    const run = MAINTENANCE[command]
+    if (run) return await run(rest, openInstallation, VERSION)
+    process.stderr.write(`granary: there is no command ${command} here\n`)
+    return 2
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`granary: ${error.message}\n`)
+    return 2
+  }
+}

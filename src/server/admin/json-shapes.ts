@@ -1,0 +1,33 @@
+import type { AccessKey, Account, Connection, Instant, User } from '../../registry/model.ts'
+import { arn } from '../../registry/names.ts'
+
+// The core's things as `/api` writes them. Nothing sealed is among them.
+
+export const timestamp = (at: Instant): string => new Date(at).toISOString()
+
+export const accountJson = ({ id, createdAt }: Account) => ({ id, createdAt: timestamp(createdAt) })
+
+export const userJson = ({ account, name, id, createdAt }: User) => ({
+  account,
+  name,
+  id,
+  arn: arn.user(account, name),
+  createdAt: timestamp(createdAt),
+})
+
+export const accessKeyJson = ({ id, account, userName, createdAt, revokedAt }: AccessKey) => ({
+  accessKeyId: id,
+  account,
+  user: userName,
+  createdAt: timestamp(createdAt),
+  revokedAt: revokedAt === null ? null : timestamp(revokedAt),
+})
+
+export const connectionJson = ({ name, format, url, fileOrigins, credentials, builtIn }: Connection) => ({
+  name,
+  format,
+  url,
+  fileOrigins,
+  hasCredentials: credentials !== null,
+  builtIn,
+})

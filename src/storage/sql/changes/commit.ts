@@ -1,0 +1,74 @@
+import type { Change, ChangeKind } from '../../../registry/changes.ts'
+import type { Clock } from '../../../registry/ports.ts'
+import { statement, type Executor, type Statement } from '../executor.ts'
+import type { Queries } from '../schema.ts'
+import { eventChanges } from './events.ts'
+import { identityChanges, installationChanges } from './identities.ts'
+import { indexChanges } from './indexes.ts'
+import { packageChanges } from './packages.ts'
+import type { PackageCounter, Plan, Plans } from './plan.ts'
+import { topologyChanges } from './topology.ts'
+
+/** Every kind of change; the compiler names one that is missing. */
+const PLANS: Plans<ChangeKind> = {
+  ...installationChanges,
+  ...identityChanges,
+  ...topologyChanges,
+  ...packageChanges,
+  ...indexChanges,
+  ...eventChanges,
+}
+
+const planOf = (change: Change): Plan<Change> => PLANS[change.change] as Plan<Change>
+
+/**
+ * Applies all changes, or none. Counters move first and events come last: on PostgreSQL both lock rows that other commits
+ * want, in one order for all of them, and the one row that all announcements share for the shortest time.
+ */
+export async function commitChanges(
+  { executor, queries, clock }: { executor: Executor; queries: Queries; clock: Clock },
+  changes: readonly Change[],
+): Promise<void> {
+  if (changes.length === 0) return
+  const now = clock.now()
+  const { announce = [], plain = [] } = Object.groupBy(changes, ({ change }) =>
+    change === 'announce' ? change : 'plain',
+  )
+  const planned = await Promise.all(
+    [...plain, ...announce].map((change) => planOf(change).statements(queries, change, now)),
+  )
+  await executor.transaction([...moveCounters(queries, changes), ...planned.flat()])
+}
+
+function moveCounters(queries: Queries, changes: readonly Change[]): Statement[] {
+  let topology = false
+  const packages = new Map<string, PackageCounter>()
+  for (const change of changes) {
+    const { moves } = planOf(change)
+    if (moves === 'topology') topology = true
+    else if (moves !== 'none') {
+      const { domain, format, key } = moves(change)
+      packages.set(JSON.stringify([domain, format, key]), { domain, format, key })
+    }
+  }
+  const inOneOrder = [...packages].toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return [
+    ...(topology ? [moveTopology(queries)] : []),
+    ...inOneOrder.map(([, counter]) => movePackage(queries, counter)),
+  ]
+}
+
+const moveTopology = (queries: Queries): Statement =>
+  statement(queries.updateTable('topology_counter').set((eb) => ({ revision: eb('revision', '+', 1) })))
+
+const movePackage = (queries: Queries, { domain, format, key }: PackageCounter): Statement =>
+  statement(
+    queries
+      .insertInto('package_counters')
+      .values({ domain, format, package: key, revision: 1 })
+      .onConflict((it) =>
+        it
+          .columns(['domain', 'format', 'package'])
+          .doUpdateSet((eb) => ({ revision: eb('package_counters.revision', '+', 1) })),
+      ),
+  )

@@ -1,0 +1,118 @@
+import { promisify } from 'node:util'
+import { zstdCompress } from 'node:zlib'
+import type { Instant } from '../../../registry/model.ts'
+import type { ConnectionName } from '../../../registry/names.ts'
+import { statement, type Statement } from '../executor.ts'
+import type { Queries } from '../schema.ts'
+import { registerBlob, releaseBlobs } from './blobs.ts'
+import type { ChangeOf, Plans } from './plan.ts'
+
+const compress = promisify(zstdCompress)
+
+const KEY = ['connection', 'format', 'package'] as const
+
+export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car'> = {
+  'put-index': {
+    moves: 'none',
+    // Facts of large packages are megabytes: they are compressed off this thread, before the transaction begins.
+    statements: async (queries, change) => {
+      const { index, facts } = change
+      const compressed = facts === null ? null : await compress(JSON.stringify(facts))
+      const replaced = queries
+        .selectFrom('indexes')
+        .select('document_sha256')
+        .where((eb) => eb.and({ connection: index.connection, format: index.format, package: index.key }))
+      return [
+        releaseBlobs(queries, replaced, index.checkedAt),
+        ...(index.document ? [registerBlob(queries, index.document, index.checkedAt)] : []),
+        putIndex(queries, change),
+        putFacts(queries, change, compressed),
+      ]
+    },
+  },
+  'touch-index': {
+    moves: 'none',
+    // Nothing to touch is no failure: the index was forgotten in the meantime, and the next reader asks anew.
+    statements: (queries, { connection, format, key, checkedAt, freshUntil, etag }) => [
+      statement(
+        queries
+          .updateTable('indexes')
+          .set({ checked_at: checkedAt, fresh_until: freshUntil, ...(etag !== null && { etag }) })
+          .where((eb) => eb.and({ connection, format, package: key, forgotten: 0 })),
+      ),
+    ],
+  },
+  'put-side-car': {
+    moves: 'none',
+    statements: (queries, { connection, format, key, file, sha256, size }, now) => [
+      releaseBlobs(
+        queries,
+        queries
+          .selectFrom('side_cars')
+          .select('sha256')
+          .where((eb) => eb.and({ connection, format, package: key, file })),
+        now,
+      ),
+      registerBlob(queries, { sha256, size }, now),
+      statement(
+        queries
+          .insertInto('side_cars')
+          .values({ connection, format, package: key, file, sha256, size })
+          .onConflict((it) => it.columns([...KEY, 'file']).doUpdateSet({ sha256, size })),
+      ),
+    ],
+  },
+}
+
+function putIndex(queries: Queries, { index }: ChangeOf<'put-index'>): Statement {
+  const columns = {
+    fresh_until: index.freshUntil,
+    checked_at: index.checkedAt,
+    forgotten: 0 as const,
+    state: index.state,
+    document_sha256: index.document?.sha256 ?? null,
+    document_size: index.document?.size ?? null,
+    etag: index.etag,
+    last_modified: index.lastModified,
+  }
+  return statement(
+    queries
+      .insertInto('indexes')
+      .values({ connection: index.connection, format: index.format, package: index.key, revision: 1, ...columns })
+      .onConflict((it) =>
+        it.columns(KEY).doUpdateSet((eb) => ({ ...columns, revision: eb('indexes.revision', '+', 1) })),
+      ),
+  )
+}
+
+function putFacts(queries: Queries, { index }: ChangeOf<'put-index'>, facts: Uint8Array | null): Statement {
+  const key = { connection: index.connection, format: index.format, package: index.key }
+  if (facts === null) return statement(queries.deleteFrom('index_facts').where((eb) => eb.and(key)))
+  return statement(
+    queries
+      .insertInto('index_facts')
+      .values({ ...key, facts })
+      .onConflict((it) => it.columns(KEY).doUpdateSet({ facts })),
+  )
+}
+
+/** What remains of an index that is given up: its revision. */
+export const FORGOTTEN = {
+  forgotten: 1,
+  document_sha256: null,
+  document_size: null,
+  etag: null,
+  last_modified: null,
+} as const
+
+export function forgetIndexesOf(queries: Queries, connection: ConnectionName, at: Instant): Statement[] {
+  const documents = queries.selectFrom('indexes').select('document_sha256').where('connection', '=', connection)
+  const sideCars = queries.selectFrom('side_cars').select('sha256').where('connection', '=', connection)
+  return [
+    releaseBlobs(queries, documents, at),
+    releaseBlobs(queries, sideCars, at),
+    statement(queries.deleteFrom('index_facts').where('connection', '=', connection)),
+    statement(queries.deleteFrom('side_cars').where('connection', '=', connection)),
+    statement(queries.updateTable('indexes').set(FORGOTTEN).where('connection', '=', connection)),
+  ]
+}

@@ -1,0 +1,235 @@
+import type { Selectable } from 'kysely'
+import { RegistryError } from '../../../registry/errors.ts'
+import type { Asset, Package, PackageVersion } from '../../../registry/model.ts'
+import type { DomainName, FormatId, PackageKey, RepositoryName } from '../../../registry/names.ts'
+import type { PackageReads } from '../../../registry/ports.ts'
+import type { Database } from '../schema.ts'
+import { revisionReader } from './revision.ts'
+import type { Source } from './source.ts'
+
+type VersionRow = Selectable<Database['versions']>
+type AssetRow = Omit<Selectable<Database['assets']>, 'origin'>
+
+/** Sorts after everything that a prefix can be continued with. */
+const AFTER_ALL = '\u{10FFFF}'
+
+export function packageReads(source: Source): PackageReads {
+  const { executor, queries } = source
+  return {
+    readRevision: revisionReader(executor),
+    async findName(domain, format, key) {
+      const [row] = await executor.all(
+        queries
+          .selectFrom('names')
+          .selectAll()
+          .where((eb) => eb.and({ domain, format, package: key }))
+          .compile(),
+      )
+      return row && { domain, format, key, owned: row.owned === 1, ingested: row.ingested === 1 }
+    },
+    async findPackages(domain, format, key) {
+      const rows = await executor.all(
+        queries
+          .selectFrom('packages')
+          .selectAll()
+          .where((eb) => eb.and({ domain, format, package: key }))
+          .orderBy('repository')
+          .compile(),
+      )
+      return rows.map(packageOf)
+    },
+    listVersions: (...of) => readVersions(source, ...of),
+    async listTags(domain, repositories, format, key) {
+      if (repositories.length === 0) return []
+      const rows = await executor.all(
+        queries
+          .selectFrom('tags')
+          .select(['repository', 'tag', 'version'])
+          .where((eb) => eb.and({ domain, format, package: key }))
+          .where('repository', 'in', repositories)
+          .orderBy('tag')
+          .compile(),
+      )
+      return inOrderOf(repositories, rows)
+    },
+    findAsset: (...of) => findAsset(source, ...of),
+    listPackages: (...of) => listPackages(source, ...of),
+  }
+}
+
+/** Stable: what one repository holds stays in its order. */
+function inOrderOf<T extends { repository: RepositoryName }>(
+  repositories: readonly RepositoryName[],
+  rows: readonly T[],
+): T[] {
+  const place = new Map(repositories.map((repository, index) => [repository, index]))
+  return rows.toSorted((a, b) => (place.get(a.repository) ?? 0) - (place.get(b.repository) ?? 0))
+}
+
+async function readVersions(
+  { executor, queries }: Source,
+  domain: DomainName,
+  repositories: readonly RepositoryName[],
+  format: FormatId,
+  key: PackageKey,
+): Promise<readonly PackageVersion[]> {
+  if (repositories.length === 0) return []
+  // Versions first: a version that is found has all the assets of its own commit in the second answer.
+  const versions = await executor.all(
+    queries
+      .selectFrom('versions')
+      .selectAll()
+      .where((eb) => eb.and({ domain, format, package: key }))
+      .where('repository', 'in', repositories)
+      .orderBy('created_at')
+      .orderBy('version')
+      .compile(),
+  )
+  if (versions.length === 0) return []
+  const assets = await executor.all(
+    queries
+      .selectFrom('assets')
+      .selectAll()
+      .where((eb) => eb.and({ domain, format, package: key }))
+      .where('repository', 'in', repositories)
+      .orderBy('created_at')
+      .orderBy('file')
+      .compile(),
+  )
+  const assetsOf = Map.groupBy(assets, (row) => `${row.repository}/${row.version}`)
+  return inOrderOf(repositories, versions).map((row) => ({
+    ...versionOf(row),
+    assets: (assetsOf.get(`${row.repository}/${row.version}`) ?? []).map(assetOf),
+  }))
+}
+
+const ASSET_COLUMNS = [
+  'assets.file',
+  'assets.size',
+  'assets.sha256',
+  'assets.sha512',
+  'assets.sha1',
+  'assets.md5',
+  'assets.blake2b',
+  'assets.created_at as asset_created_at',
+  'assets.path',
+  'assets.side_car_sha256',
+  'assets.side_car_size',
+  'assets.metadata as asset_metadata',
+] as const
+
+async function findAsset(
+  { executor, queries }: Source,
+  domain: DomainName,
+  repositories: readonly RepositoryName[],
+  format: FormatId,
+  key: PackageKey,
+  file: string,
+) {
+  if (repositories.length === 0) return undefined
+  const rows = await executor.all(
+    queries
+      .selectFrom('assets')
+      .innerJoin('versions', (join) =>
+        join
+          .onRef('versions.domain', '=', 'assets.domain')
+          .onRef('versions.repository', '=', 'assets.repository')
+          .onRef('versions.format', '=', 'assets.format')
+          .onRef('versions.package', '=', 'assets.package')
+          .onRef('versions.version', '=', 'assets.version'),
+      )
+      .selectAll('versions')
+      .select(ASSET_COLUMNS)
+      .where((eb) =>
+        eb.and({ 'assets.domain': domain, 'assets.format': format, 'assets.package': key, 'assets.file': file }),
+      )
+      .where('assets.repository', 'in', repositories)
+      .orderBy('versions.created_at')
+      .orderBy('versions.version')
+      .compile(),
+  )
+  const [row] = inOrderOf(repositories, rows)
+  if (!row) return undefined
+  const asset = assetOf({ ...row, created_at: row.asset_created_at, metadata: row.asset_metadata })
+  return { version: versionOf(row), asset }
+}
+
+async function listPackages(
+  { executor, queries }: Source,
+  domain: DomainName,
+  repository: RepositoryName,
+  { format, prefix = '', limit, after }: { format?: FormatId; prefix?: string; limit: number; after?: string },
+) {
+  let query = queries
+    .selectFrom('packages')
+    .selectAll()
+    .where((eb) => eb.and({ domain, repository }))
+    .orderBy('format')
+    .orderBy('package')
+    .limit(limit + 1)
+  if (format !== undefined) query = query.where('format', '=', format)
+  if (prefix !== '') {
+    query = query
+      .where('package', '>=', prefix as PackageKey)
+      .where('package', '<', `${prefix}${AFTER_ALL}` as PackageKey)
+  }
+  if (after !== undefined) {
+    const [afterFormat, afterKey] = parsePosition(after)
+    query = query.where((eb) => eb(eb.refTuple('format', 'package'), '>', eb.tuple(afterFormat, afterKey)))
+  }
+  const rows = await executor.all(query.compile())
+  const items = rows.slice(0, limit).map(packageOf)
+  const last = items.at(-1)
+  return { items, next: rows.length > limit && last ? `${last.format}/${last.key}` : null }
+}
+
+/** Where a page ended: `<format>/<key>`. */
+function parsePosition(after: string): [FormatId, PackageKey] {
+  const slash = after.indexOf('/')
+  if (slash < 0) throw new RegistryError('invalid', 'The token for the next page was not made here')
+  return [after.slice(0, slash) as FormatId, after.slice(slash + 1) as PackageKey]
+}
+
+const packageOf = (row: Selectable<Database['packages']>): Package => ({
+  domain: row.domain,
+  repository: row.repository,
+  format: row.format,
+  key: row.package,
+  origin: { publish: row.publish, upstream: row.upstream },
+  originIsExplicit: row.origin_is_explicit === 1,
+})
+
+const versionOf = (row: VersionRow): Omit<PackageVersion, 'assets'> => ({
+  domain: row.domain,
+  repository: row.repository,
+  format: row.format,
+  key: row.package,
+  version: row.version,
+  status: row.status,
+  revision: row.revision,
+  origin: row.origin,
+  entryPoint: row.entry_point,
+  createdAt: row.created_at,
+  publishedAt: row.published_at,
+  license: row.license,
+  metadata: row.metadata,
+})
+
+const assetOf = (row: Omit<AssetRow, 'domain' | 'repository' | 'format' | 'package' | 'version'>): Asset => ({
+  file: row.file,
+  size: row.size,
+  digests: {
+    sha256: row.sha256,
+    ...(row.sha512 !== null && { sha512: row.sha512 }),
+    ...(row.sha1 !== null && { sha1: row.sha1 }),
+    ...(row.md5 !== null && { md5: row.md5 }),
+    ...(row.blake2b !== null && { blake2b: row.blake2b }),
+  },
+  createdAt: row.created_at,
+  path: row.path,
+  sideCar:
+    row.side_car_sha256 === null || row.side_car_size === null
+      ? null
+      : { sha256: row.side_car_sha256, size: row.side_car_size },
+  metadata: row.metadata,
+})

@@ -1,0 +1,153 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import Sqlite from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Change } from '../../registry/changes.ts'
+import type { AccountId } from '../../registry/names.ts'
+import { connectSqlite, SqliteExecutor } from './sqlite-executor.ts'
+import { openSqlite } from './sqlite.ts'
+import { openStore } from './store.ts'
+
+const run = promisify(execFile)
+const setting = (key: string, value = ''): Change => ({ change: 'create-setting', key, value })
+
+let folder: string
+let file: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'granary-sqlite-'))
+  file = join(folder, 'granary.db')
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+describe('a SQLite file', () => {
+  it('is opened so that an acknowledged commit survives a power cut', async () => {
+    const database = await connectSqlite(file)
+    const pragma = (name: string) => database.pragma(name, { simple: true })
+    expect(pragma('journal_mode')).toBe('wal')
+    expect(pragma('synchronous')).toBe(2)
+    expect(pragma('foreign_keys')).toBe(1)
+    expect(pragma('mmap_size')).toBe(0)
+    database.close()
+  })
+
+  it('and what stands beside it can be read by its owner alone', async () => {
+    await using store = await openSqlite(file)
+    await store.commit([setting('a')])
+    for (const name of [file, `${file}-wal`]) expect((await stat(name)).mode & 0o777).toBe(0o600)
+  })
+
+  it('keeps what was committed', async () => {
+    {
+      await using store = await openSqlite(file)
+      await store.commit([setting('a', 'kept')])
+    }
+    await using store = await openSqlite(file)
+    expect(await store.findSetting('a')).toBe('kept')
+  })
+
+  it('is made once by processes that open it first at the same time, and all of them write to it', async () => {
+    const program = `
+      const { openSqlite } = await import(${JSON.stringify(new URL('sqlite.ts', import.meta.url).href)})
+      const store = await openSqlite(process.argv[1])
+      for (let round = 0; round < 25; round++) {
+        const id = process.pid + '-' + round
+        await store.commit([{ change: 'announce', event: { id, type: 't', time: 1, actor: 'a', account: null, subject: 's', detail: {} } }])
+      }
+      await store[Symbol.asyncDispose]()`
+    await Promise.all(
+      Array.from({ length: 4 }, () => run(process.execPath, ['--input-type=module', '--eval', program, file])),
+    )
+    await using store = await openSqlite(file)
+    const { items } = await store.listEvents({ limit: 1_000 })
+    expect(items.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 100 }, (_, index) => index + 1))
+  })
+
+  it('is refused where a newer program wrote it, unless that left it readable', async () => {
+    const open = async (number: number, oldestReader: number) =>
+      openStore(new SqliteExecutor(await connectSqlite(file)), {
+        migrations: [{ number, oldestReader, statements: () => [] }],
+      })
+    await (await openSqlite(file))[Symbol.asyncDispose]()
+    await (await open(2, 1))[Symbol.asyncDispose]()
+    await (await openSqlite(file))[Symbol.asyncDispose]()
+    await (await open(3, 2))[Symbol.asyncDispose]()
+    await expect(openSqlite(file)).rejects.toThrow(
+      /^This store was written by a newer Granary \(schema 3\).*schema 2 or later.*$/,
+    )
+  })
+
+  it('is left as it was by a migration that fails', async () => {
+    await (await openSqlite(file))[Symbol.asyncDispose]()
+    const failing = { number: 2, oldestReader: 2, statements: () => ['CREATE TABLE half (a TEXT)', 'CREATE NONSENSE'] }
+    const executor = new SqliteExecutor(await connectSqlite(file))
+    await expect(openStore(executor, { migrations: [failing] })).rejects.toThrow('NONSENSE')
+    await using store = await openSqlite(file)
+    await store.ping()
+    const database = new Sqlite(file, { readonly: true })
+    expect(database.prepare("SELECT name FROM sqlite_schema WHERE name = 'half'").all()).toEqual([])
+    database.close()
+  })
+
+  it('is refused where it is something else', async () => {
+    await writeFile(file, 'This is a shopping list, and a long one at that.'.repeat(100))
+    await expect(openSqlite(file)).rejects.toThrow('file is not a database')
+  })
+
+  it('is copied while it is written to', async () => {
+    await using store = await openSqlite(file)
+    await store.commit(Array.from({ length: 3_000 }, (_, index) => setting(`key ${index}`, 'x'.repeat(3_000))))
+    const copy = join(folder, 'copy.db')
+    const heard: number[] = []
+    const copying = store.backupTo(copy, (remaining) => void heard.push(remaining))
+    await store.commit([setting('late')])
+    await copying
+    expect(heard.length).toBeGreaterThan(0)
+    await using copied = await openSqlite(copy)
+    expect(await copied.findSetting('key 2999')).toHaveLength(3_000)
+    expect(await copied.findSetting('late')).toBe('')
+  })
+})
+
+describe('a SQLite store that cannot write', () => {
+  it('says that the disk is full, keeps what it had and goes on when there is room', async () => {
+    const database = await connectSqlite(file)
+    await using store = await openStore(new SqliteExecutor(database))
+    const pages = Number(database.pragma('page_count', { simple: true }))
+    database.pragma(`max_page_count = ${pages + 5}`)
+    const large = Array.from({ length: 50 }, (_, index) => setting(`large ${index}`, 'x'.repeat(4_000)))
+    await expect(store.commit([setting('first'), ...large])).rejects.toMatchObject({
+      name: 'RegistryError',
+      code: 'disk_full',
+    })
+    expect(await store.findSetting('first')).toBeUndefined()
+    database.pragma('max_page_count = 1000000')
+    await store.commit([setting('first'), ...large])
+    expect(await store.findSetting('large 49')).toHaveLength(4_000)
+  })
+
+  it('waits for another process without stopping this one, then says busy', async () => {
+    await using store = await openStore(new SqliteExecutor(await connectSqlite(file), { waitMs: 300 }))
+    const other = new Sqlite(file)
+    other.exec('BEGIN IMMEDIATE')
+    let turns = 0
+    const ticking = setInterval(() => turns++, 10)
+    await expect(store.commit([setting('a')])).rejects.toMatchObject({ name: 'RegistryError', code: 'busy' })
+    clearInterval(ticking)
+    expect(turns).toBeGreaterThan(1)
+    expect(await store.findSetting('a')).toBeUndefined()
+    const waiting = store.commit([setting('a')])
+    other.exec('COMMIT')
+    await waiting
+    other.close()
+    expect(await store.findSetting('a')).toBe('')
+  })
+
+  it('throws what is no refusal as it is', async () => {
+    await using store = await openSqlite(file)
+    const account = { id: null as unknown as AccountId, createdAt: 1 }
+    await expect(store.commit([{ change: 'create-account', account }])).rejects.toMatchObject({ name: 'SqliteError' })
+  })
+})

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest'
+import type { Change } from '../../src/registry/changes.ts'
+import type { IndexFacts } from '../../src/registry/model.ts'
+import type { PackageKey } from '../../src/registry/names.ts'
+import type { StoreUnderTest } from './metadata-store.ts'
+import { DOMAIN, FACTS, indexOf, NPMJS, ODD_NAMES, putIndex } from './metadata-store-things.ts'
+
+const key = (text: string) => text as PackageKey
+const touch = (name: string, checkedAt: number, etag: string | null): Change => ({
+  change: 'touch-index',
+  connection: NPMJS,
+  format: 'npm',
+  key: key(name),
+  checkedAt,
+  freshUntil: checkedAt + 10,
+  etag,
+})
+
+export function indexesSuite(under: StoreUnderTest): void {
+  const find = (name: string) => under.store.findIndex(NPMJS, 'npm', key(name))
+  const revision = async (name: string) =>
+    (await under.store.readRevision({ domain: DOMAIN, format: 'npm', key: key(name), index: NPMJS })).index
+
+  describe('cached indexes', () => {
+    it('come back with their facts, whatever the names in them', async () => {
+      const { store } = under
+      const facts: IndexFacts = {
+        versions: ODD_NAMES.map((version) => ({ version, publishedAt: null, license: version })),
+        files: ODD_NAMES.map((file) => ({ ...FACTS.files[0]!, file, sideCar: { sha256: 'ab' } })),
+        serial: null,
+      }
+      for (const name of ODD_NAMES) {
+        await store.commit([{ change: 'put-index', index: indexOf(name, name), facts }])
+        expect(await find(name)).toEqual({ ...indexOf(name, name), facts, revision: 1 })
+      }
+      expect(await find('toString')).toBeUndefined()
+    })
+
+    it('count their revisions with each document, also when the package goes', async () => {
+      const { store } = under
+      expect(await revision('a')).toBeNull()
+      await store.commit([putIndex('a', 'one')])
+      expect(await revision('a')).toEqual({ revision: 1, freshUntil: 30 })
+      await store.commit([putIndex('a', 'two', { freshUntil: 40, etag: null, lastModified: 'yesterday' })])
+      expect(await revision('a')).toEqual({ revision: 2, freshUntil: 40 })
+      await store.commit([putIndex('a', null)])
+      expect(await find('a')).toEqual({ ...indexOf('a', null), facts: null, revision: 3 })
+      expect(
+        await under.store.readRevision({ domain: DOMAIN, format: 'npm', key: key('a'), index: null }),
+      ).toMatchObject({ index: null })
+    })
+
+    it('stay at their revision when they are only looked at again', async () => {
+      const { store } = under
+      await store.commit([putIndex('a', 'one')])
+      await store.commit([touch('a', 100, null)])
+      expect(await find('a')).toEqual({
+        ...indexOf('a', 'one', { checkedAt: 100, freshUntil: 110 }),
+        facts: FACTS,
+        revision: 1,
+      })
+      await store.commit([touch('a', 200, '"renewed"')])
+      expect(await find('a')).toMatchObject({ etag: '"renewed"', checkedAt: 200, revision: 1 })
+      await store.commit([touch('nothing', 100, null)])
+      expect(await find('nothing')).toBeUndefined()
+    })
+
+    it('keep facts of a package with thousands of versions', async () => {
+      const files = Array.from({ length: 5_000 }, (_, index) => ({ ...FACTS.files[0]!, file: `a-${index}.tgz` }))
+      await under.store.commit([{ change: 'put-index', index: indexOf('a', 'one'), facts: { ...FACTS, files } }])
+      expect((await find('a'))?.facts?.files).toEqual(files)
+    })
+  })
+
+  describe('side-cars', () => {
+    it('are kept per file and replaced', async () => {
+      const { store } = under
+      const put = (file: string, sha256: string): Change => ({
+        change: 'put-side-car',
+        connection: NPMJS,
+        format: 'npm',
+        key: key('a'),
+        file,
+        sha256,
+        size: 3,
+      })
+      await store.commit([...ODD_NAMES.map((file) => put(file, 'aa')), put('__proto__', 'bb')])
+      const findSideCar = (file: string) => store.findSideCar(NPMJS, 'npm', key('a'), file)
+      expect(await findSideCar('__proto__')).toEqual({ sha256: 'bb', size: 3 })
+      expect(await findSideCar('constructor')).toEqual({ sha256: 'aa', size: 3 })
+      expect(await findSideCar('toString')).toBeUndefined()
+    })
+  })
+}

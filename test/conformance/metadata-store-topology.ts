@@ -1,0 +1,266 @@
+import { describe, expect, it } from 'vitest'
+import type { CurationRule } from '../../src/policy/curation/rule.ts'
+import type { Change } from '../../src/registry/changes.ts'
+import type { ConnectionName, DomainName, RepositoryName } from '../../src/registry/names.ts'
+import type { StoreUnderTest } from './metadata-store.ts'
+import {
+  ACCOUNT,
+  account,
+  asset,
+  at,
+  connection,
+  connectionOf,
+  DOMAIN,
+  domain,
+  GROUND,
+  MAIN,
+  NPMJS,
+  OTHER,
+  ODD_NAMES,
+  pack,
+  putIndex,
+  expectRefused,
+  repository,
+  repositoryOf,
+  user,
+  version,
+} from './metadata-store-things.ts'
+
+const ruleOf = (id: string, inRepository: string | null = null): CurationRule => ({
+  id,
+  domain: DOMAIN,
+  repository: inRepository,
+  rule: { kind: 'deny-list', packages: [{ format: 'npm', package: '__proto__' }], reason: "o'clock" },
+})
+const rule = (id: string, inRepository: string | null = null): Change => ({
+  change: 'create-rule',
+  rule: ruleOf(id, inRepository),
+})
+
+export function topologySuite(under: StoreUnderTest): void {
+  describe('topology', () => {
+    it('keeps domains', async () => {
+      const { store } = under
+      const reserved = ODD_NAMES.map((prefix) => ({ format: 'npm' as const, prefix }))
+      await store.commit([account(), domain('zeta'), domain('alpha')])
+      await store.commit([{ change: 'set-reserved-prefixes', domain: 'zeta' as DomainName, reserved }])
+      expect((await store.listDomains()).map(({ name }) => name)).toEqual(['alpha', 'zeta'])
+      expect(await store.findDomain('zeta' as DomainName)).toEqual({
+        name: 'zeta',
+        owner: ACCOUNT,
+        createdAt: 2,
+        reserved,
+      })
+      expect(await store.findDomain(DOMAIN)).toBeUndefined()
+      await expectRefused(store.commit([domain('zeta')]), 'conflict')
+      await expectRefused(store.commit([{ change: 'set-reserved-prefixes', domain: DOMAIN, reserved }]), 'not_found')
+    })
+
+    it('refuses a domain whose owner does not exist', async () => {
+      await expectRefused(under.store.commit([domain()]), 'not_found')
+    })
+
+    it('deletes a domain without repositories, and the ownership of its names', async () => {
+      const { store } = under
+      const own: Change = { change: 'own-name', domain: DOMAIN, format: 'npm', key: at('a').key, evenIfIngested: false }
+      await store.commit([account(), domain(), rule('r'), repository(MAIN), own])
+      await expectRefused(store.commit([{ change: 'delete-domain', domain: DOMAIN }]), 'conflict')
+      await store.commit([{ change: 'delete-repository', domain: DOMAIN, repository: MAIN }])
+      expect(await store.findName(DOMAIN, 'npm', at('a').key)).toMatchObject({ owned: true })
+      await store.commit([{ change: 'delete-domain', domain: DOMAIN }])
+      await expectRefused(store.commit([{ change: 'delete-domain', domain: DOMAIN }]), 'not_found')
+      await store.commit([domain()])
+      expect(await store.findName(DOMAIN, 'npm', at('a').key)).toBeUndefined()
+      expect(await store.listRules(DOMAIN)).toEqual([])
+    })
+
+    it('keeps repositories with their sources in order', async () => {
+      const { store } = under
+      const connections = ['zz:one', 'aa:two'] as ConnectionName[]
+      const upstreams = [OTHER, MAIN] as RepositoryName[]
+      await store.commit([
+        ...GROUND,
+        ...connections.map(connection),
+        repository('all', { upstreams, connections, description: '"x"' }),
+      ])
+      expect(await store.findRepository(DOMAIN, 'all' as RepositoryName)).toEqual(
+        repositoryOf('all', { upstreams, connections, description: '"x"' }),
+      )
+      await store.commit([
+        {
+          change: 'set-repository',
+          repository: repositoryOf('all', { upstreams: [MAIN], connections: connections.toReversed() }),
+        },
+      ])
+      expect(await store.listRepositories(DOMAIN)).toEqual([
+        repositoryOf('all', { upstreams: [MAIN], connections: connections.toReversed() }),
+        repositoryOf(MAIN),
+        repositoryOf(OTHER),
+      ])
+      expect(await store.listRepositories('elsewhere' as DomainName)).toEqual([])
+    })
+
+    it.each<[string, string, Change]>([
+      ['is there already', 'conflict', repository(MAIN)],
+      ['is in no domain', 'not_found', repository('x', { domain: 'nowhere' as DomainName })],
+      ['has an upstream that is missing', 'not_found', repository('x', { upstreams: ['gone' as RepositoryName] })],
+      ['has a connection that is missing', 'not_found', repository('x', { connections: [NPMJS] })],
+      ['has an upstream twice', 'conflict', repository('x', { upstreams: [MAIN, MAIN] })],
+      ['is to be set and missing', 'not_found', { change: 'set-repository', repository: repositoryOf('x') }],
+      [
+        'is to be deleted and missing',
+        'not_found',
+        { change: 'delete-repository', domain: DOMAIN, repository: 'x' as RepositoryName },
+      ],
+    ])('refuses a repository that %s: %s', async (_, code, change) => {
+      await under.store.commit(GROUND)
+      await expectRefused(under.store.commit([change]), code)
+      expect(await under.store.listRepositories(DOMAIN)).toHaveLength(2)
+    })
+
+    it('deletes a repository that is nobody’s upstream, and its packages and rules with it', async () => {
+      const { store } = under
+      await store.commit([...GROUND, repository('top', { upstreams: [MAIN] }), rule('r', MAIN)])
+      await store.commit([
+        pack('a'),
+        version('a', '1.0.0'),
+        asset('a', '1.0.0', 'a.tgz'),
+        { change: 'put-tag', at: at('a'), tag: 't', version: '1.0.0' },
+      ])
+      const deletion: Change = { change: 'delete-repository', domain: DOMAIN, repository: MAIN }
+      await expectRefused(store.commit([deletion]), 'conflict')
+      await store.commit([{ change: 'set-repository', repository: repositoryOf('top') }])
+      await store.commit([deletion, repository(MAIN)])
+      expect(await store.findPackages(DOMAIN, 'npm', at('a').key)).toEqual([])
+      expect(await store.listVersions(DOMAIN, [MAIN], 'npm', at('a').key)).toEqual([])
+      expect(await store.findAsset(DOMAIN, [MAIN], 'npm', at('a').key, 'a.tgz')).toBeUndefined()
+      expect(await store.listTags(DOMAIN, [MAIN], 'npm', at('a').key)).toEqual([])
+      expect(await store.listRules(DOMAIN)).toEqual([])
+    })
+
+    it('keeps connections, and deletes one that no repository uses', async () => {
+      const { store } = under
+      const sealed = { ...connectionOf('public:b'), credentials: 'sealed', builtIn: true, fileOrigins: [] }
+      await store.commit([...GROUND, { change: 'create-connection', connection: sealed }, connection('public:a')])
+      expect(await store.listConnections()).toEqual([connectionOf('public:a'), sealed])
+      expect(await store.findConnection(sealed.name)).toEqual(sealed)
+      expect(await store.findConnection(NPMJS)).toBeUndefined()
+      await expectRefused(store.commit([connection('public:a')]), 'conflict')
+      await store.commit([repository('x', { connections: [sealed.name] })])
+      await expectRefused(store.commit([{ change: 'delete-connection', connection: sealed.name }]), 'conflict')
+      await store.commit([{ change: 'set-repository', repository: repositoryOf('x') }])
+      await store.commit([{ change: 'delete-connection', connection: sealed.name }])
+      await expectRefused(store.commit([{ change: 'delete-connection', connection: sealed.name }]), 'not_found')
+    })
+
+    it('keeps a deleted connection’s indexes, but not for the next one of its name', async () => {
+      const { store } = under
+      const sideCar: Change = {
+        change: 'put-side-car',
+        connection: NPMJS,
+        format: 'npm',
+        key: at('a').key,
+        file: 'f',
+        sha256: 'aa',
+        size: 1,
+      }
+      await store.commit([connection(NPMJS), putIndex('a', 'document'), sideCar])
+      await store.commit([{ change: 'delete-connection', connection: NPMJS }])
+      expect(await store.findIndex(NPMJS, 'npm', at('a').key)).toMatchObject({ revision: 1 })
+      await store.commit([connection(NPMJS)])
+      expect(await store.findIndex(NPMJS, 'npm', at('a').key)).toBeUndefined()
+      expect(await store.findSideCar(NPMJS, 'npm', at('a').key, 'f')).toBeUndefined()
+    })
+
+    it('keeps rules of a domain and of a repository', async () => {
+      const { store } = under
+      await store.commit([...GROUND, rule('b'), rule('a', MAIN)])
+      expect(await store.listRules(DOMAIN)).toEqual([ruleOf('a', MAIN), ruleOf('b')])
+      await expectRefused(store.commit([rule('a')]), 'conflict')
+      await expectRefused(store.commit([rule('c', 'missing')]), 'not_found')
+      await expectRefused(
+        store.commit([{ change: 'create-rule', rule: { ...ruleOf('c'), domain: 'nowhere' } }]),
+        'not_found',
+      )
+      await store.commit([{ change: 'delete-rule', domain: DOMAIN, id: 'a' }])
+      await expectRefused(store.commit([{ change: 'delete-rule', domain: DOMAIN, id: 'a' }]), 'not_found')
+      expect(await store.listRules(DOMAIN)).toEqual([ruleOf('b')])
+    })
+  })
+
+  describe('the topology counter', () => {
+    const counter = async () =>
+      (await under.store.readRevision({ domain: DOMAIN, format: 'npm', key: at('a').key, index: null })).topology
+
+    it.each<[string, Change]>([
+      ['create-account', account('444455556666')],
+      ['create-user', user('bob')],
+      ['delete-user', { change: 'delete-user', account: ACCOUNT, name: 'eve' }],
+      [
+        'put-identity-policy',
+        { change: 'put-identity-policy', policy: { account: ACCOUNT, userName: 'eve', name: 'p', document: '{}' } },
+      ],
+      ['delete-identity-policy', { change: 'delete-identity-policy', account: ACCOUNT, userName: 'eve', name: 'q' }],
+      [
+        'create-access-key',
+        {
+          change: 'create-access-key',
+          key: {
+            id: 'AKIA2',
+            account: ACCOUNT,
+            userName: 'eve',
+            userId: 'AIDA-eve',
+            secret: '',
+            createdAt: 1,
+            revokedAt: null,
+          },
+        },
+      ],
+      ['revoke-access-key', { change: 'revoke-access-key', id: 'AKIA1', at: 1 }],
+      ['create-domain', domain('another')],
+      ['delete-domain', { change: 'delete-domain', domain: 'empty' as DomainName }],
+      ['set-reserved-prefixes', { change: 'set-reserved-prefixes', domain: DOMAIN, reserved: [] }],
+      ['create-repository', repository('x')],
+      ['set-repository', { change: 'set-repository', repository: repositoryOf(MAIN) }],
+      ['delete-repository', { change: 'delete-repository', domain: DOMAIN, repository: MAIN }],
+      ['create-connection', connection('public:b')],
+      ['delete-connection', { change: 'delete-connection', connection: NPMJS }],
+      ['create-rule', rule('b')],
+      ['delete-rule', { change: 'delete-rule', domain: DOMAIN, id: 'a' }],
+    ])('moves with %s', async (_, change) => {
+      const key = {
+        id: 'AKIA1',
+        account: ACCOUNT,
+        userName: 'eve',
+        userId: 'AIDA-eve',
+        secret: '',
+        createdAt: 1,
+        revokedAt: null,
+      }
+      await under.store.commit([
+        ...GROUND,
+        domain('empty'),
+        connection(NPMJS),
+        rule('a'),
+        user('eve'),
+        { change: 'create-access-key', key },
+        { change: 'put-identity-policy', policy: { account: ACCOUNT, userName: 'eve', name: 'q', document: '{}' } },
+      ])
+      const before = await counter()
+      await under.store.commit([change])
+      expect(await counter()).toBe(before + 1)
+    })
+
+    it('moves once per commit, and with nothing else', async () => {
+      await under.store.commit(GROUND)
+      expect(await counter()).toBe(1)
+      await under.store.commit([
+        { change: 'create-setting', key: 'k', value: 'v' },
+        pack('a'),
+        version('a', '1.0.0'),
+        putIndex('a', 'document'),
+      ])
+      expect(await counter()).toBe(1)
+    })
+  })
+}

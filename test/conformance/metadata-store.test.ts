@@ -1,0 +1,93 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { connectPostgres, PostgresExecutor } from '../../src/storage/sql/postgres-executor.ts'
+import { openPostgres } from '../../src/storage/sql/postgres.ts'
+import { openSqlite } from '../../src/storage/sql/sqlite.ts'
+import { openStore } from '../../src/storage/sql/store.ts'
+import { startPostgres, type PostgresForTests } from '../support/postgres.ts'
+import { metadataStoreConformance } from './metadata-store.ts'
+import { account, GROUND, expectRefused } from './metadata-store-things.ts'
+
+let postgres: PostgresForTests
+beforeAll(async () => {
+  postgres = await startPostgres()
+})
+afterAll(() => postgres[Symbol.asyncDispose]())
+
+metadataStoreConformance('SQLite in memory', async (options) => {
+  const store = await openSqlite(':memory:', options)
+  return { store, again: null, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
+})
+
+metadataStoreConformance('SQLite in a file', async (options) => {
+  const folder = await mkdtemp(join(tmpdir(), 'granary-metadata-'))
+  const file = join(folder, 'granary.db')
+  const store = await openSqlite(file, options)
+  return {
+    store,
+    again: () => openSqlite(file, options),
+    async [Symbol.asyncDispose]() {
+      await store[Symbol.asyncDispose]()
+      await rm(folder, { recursive: true })
+    },
+  }
+})
+
+metadataStoreConformance('PostgreSQL', async (options) => {
+  const url = await postgres.newDatabase()
+  const store = await openPostgres(url, options)
+  return { store, again: () => openPostgres(url, options), [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
+})
+
+describe('a PostgreSQL store', () => {
+  it('is made once by many that open it first at the same time', async () => {
+    const url = await postgres.newDatabase()
+    const stores = await Promise.all(Array.from({ length: 6 }, () => openPostgres(url)))
+    const outcomes = await Promise.allSettled(stores.map((store) => store.commit([account()])))
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    for (const store of stores) await store[Symbol.asyncDispose]()
+  })
+
+  it('is refused where a newer program wrote it, unless that left it readable', async () => {
+    const url = await postgres.newDatabase()
+    const newer = (number: number, oldestReader: number) => ({ number, oldestReader, statements: () => [] })
+    const open = (...migrations: ReturnType<typeof newer>[]) =>
+      openStore(new PostgresExecutor(connectPostgres(url)), { migrations })
+    await (await openPostgres(url))[Symbol.asyncDispose]()
+    await (await open(newer(2, 1)))[Symbol.asyncDispose]()
+    await (await openPostgres(url))[Symbol.asyncDispose]()
+    await (await open(newer(3, 3)))[Symbol.asyncDispose]()
+    await expect(openPostgres(url)).rejects.toThrow(/^This store was written by a newer Granary \(schema 3\).*$/)
+  })
+
+  it('takes what a SQLite store exported, and gives it back the same', async () => {
+    await using sqlite = await openSqlite(':memory:')
+    await sqlite.commit(GROUND)
+    const rows = await Array.fromAsync(sqlite.exportTables())
+    await using store = await openPostgres(await postgres.newDatabase())
+    await store.importTables(rows)
+    expect(await Array.fromAsync(store.exportTables())).toEqual(rows)
+  })
+
+  it('says busy where the database cannot be reached', async () => {
+    await expectRefused(openPostgres('postgres://granary:granary@127.0.0.1:1/none'), 'busy')
+  })
+
+  it('says busy where its connection breaks, and takes a new one', async () => {
+    const url = await postgres.newDatabase()
+    await using store = await openPostgres(url)
+    await store.commit(GROUND)
+    const rows = store.exportTables()[Symbol.asyncIterator]()
+    await rows.next()
+    const other = connectPostgres(postgres.url)
+    await other.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [
+      new URL(url).pathname.slice(1),
+    ])
+    await other.end()
+    await expectRefused(rows.next(), 'busy')
+    await store.ping()
+    expect(await store.listAccounts()).toHaveLength(1)
+  })
+})
