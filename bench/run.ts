@@ -62,14 +62,21 @@ async function main(): Promise<number> {
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, Node.js ${process.version}, load by ${hasWrk ? 'wrk' : 'a loop in Node.js'}`
   console.log(`${machine}\nmedians of ${rounds} rounds, ${seconds} s of load each, peers in turn\n`)
   const results: Result[] = []
+  const broken: string[] = []
   for (const name of cases) {
-    const measured = (await CASES[name]?.({ mirror, peers, rounds, seconds, folder })) ?? []
-    results.push(...measured)
-    for (const result of measured) console.log(print(result))
+    try {
+      const measured = (await CASES[name]?.({ mirror, peers, rounds, seconds, folder })) ?? []
+      results.push(...measured)
+      for (const result of measured) console.log(print(result))
+    } catch (error) {
+      broken.push(name)
+      console.error(`${name} broke off:`, error)
+    }
   }
-  await writeFile(join(folder, 'latest.json'), `${JSON.stringify({ machine, rounds, seconds, results }, null, 2)}\n`)
+  const kept = { machine, rounds, seconds, broken, results }
+  await writeFile(join(folder, 'latest.json'), `${JSON.stringify(kept, null, 2)}\n`)
   const missed = results.flatMap(({ targets }) => targets).filter((each) => !isMet(each, each.must))
-  return missed.length > 0 ? 1 : 0
+  return missed.length + broken.length > 0 ? 1 : 0
 }
 
 process.exitCode = await main()

@@ -45,7 +45,7 @@ const PLANTED: Readonly<Record<string, readonly (readonly [file: string, source:
     ['console/a.ts', `import '../cli/login.ts'`],
     ['console/b.ts', `import '../storage/sql/store.ts'`],
   ],
-  'config-knows-the-core': [['config.ts', `import './server/app.ts'`]],
+  'config-knows-the-core': [['config.ts', `import './outbound/client.ts'`]],
   'policy-is-asked-through-the-core': [
     ['formats/npm/c.ts', `import { evaluate } from '../../policy/access/evaluate.ts'\nevaluate()`],
     ['storage/sql/b.ts', `import { evaluate } from '../../policy/access/evaluate.ts'\nevaluate()`],
@@ -70,10 +70,14 @@ const PLANTED: Readonly<Record<string, readonly (readonly [file: string, source:
   'jose-in-auth': [['server/g.ts', `import 'jose'`]],
   'file-readers-in-formats': [
     ['upstream/d.ts', `import 'semver'`],
-    ['formats/a.ts', `import 'tar-stream'`],
+    ['formats/a.ts', `import 'semver'`],
     ['server/h.ts', `import '@fastify/busboy'`],
     ['registry/e.ts', `import 'yauzl'`],
     ['upstream/e.ts', `import 'htmlparser2'`],
+  ],
+  'tar-in-formats-and-backups': [
+    ['formats/b.ts', `import 'tar-stream'`],
+    ['storage/blobs/d.ts', `import 'tar-stream'`],
   ],
   'hono-in-server-and-formats': [
     ['registry/f.ts', `import 'hono'`],
@@ -87,7 +91,7 @@ const PLANTED: Readonly<Record<string, readonly (readonly [file: string, source:
     ['upstream/f.ts', `import 'pino'`],
     ['registry/g.ts', `import 'prom-client'`],
   ],
-  'commander-in-cli': [['main.ts', `import 'commander'`]],
+  'commander-in-cli': [['first-start.ts', `import 'commander'`]],
   'piscina-in-server': [['formats/npm/d.ts', `import 'piscina'`]],
   'request-signing-in-s3-and-cli': [['upstream/g.ts', `import 'aws4fetch'`]],
   // Reported once per circle.
@@ -128,6 +132,12 @@ const ALLOWED: readonly (readonly [file: string, source: string])[] = [
     `import 'hono'\nimport 'pino'\nimport 'node:http'\nimport '../api/operations.ts'\nimport '../auth/tokens.ts'`,
   ],
   ['server/app.test.ts', `import 'vitest'\nimport '../storage/sql/store.ts'\nimport '../../test/support/wheel.ts'`],
+  [
+    'main.ts',
+    `import './config.ts'\nimport './maintenance.ts'\nimport './server/app.ts'\nimport './storage/sql/store.ts'\nimport 'hono'`,
+  ],
+  ['maintenance.ts', `import type { Config } from './config.ts'\nimport './storage/backup.ts'`],
+  ['storage/backup.ts', `import 'tar-stream'`],
   ['cli/login.ts', `import 'commander'\nimport '../api/operations.ts'`],
 ]
 

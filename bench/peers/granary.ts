@@ -8,7 +8,7 @@ import type { Peer } from './peer.ts'
 
 const bin = resolve(import.meta.dirname, '../../bin/granary.js')
 
-/** As `npm start` runs it, with the mirror in place of the public registry. */
+/** As `npm start` runs it, with the mirror in place of the public registry, and like its peers without a log of requests. */
 export async function startGranary(upstream: string): Promise<Peer> {
   const data = await mkdtemp(join(tmpdir(), 'granary-bench-data-'))
   const port = await freePort()
@@ -17,7 +17,12 @@ export async function startGranary(upstream: string): Promise<Peer> {
     name: 'Granary',
     command: process.execPath,
     args: [bin, 'serve', '--port', String(port), '--data', data],
-    env: { NODE_ENV: 'production', GRANARY_UPSTREAM_NPMJS: upstream, GRANARY_ALLOW_PRIVATE_TARGETS: '127.0.0.1' },
+    env: {
+      NODE_ENV: 'production',
+      GRANARY_LOG_LEVEL: 'error',
+      GRANARY_UPSTREAM_NPMJS: upstream,
+      GRANARY_ALLOW_PRIVATE_TARGETS: '127.0.0.1',
+    },
     readyAt: `${origin}/-/ready`,
   })
   return {

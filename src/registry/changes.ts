@@ -33,8 +33,9 @@ export type VersionAt = PackageAt & { readonly version: string }
  * One step of a write. A commit applies a list of them in order, in one transaction, or none at all.
  *
  * Names carry the precondition: `create-…` is refused with `conflict` where the thing is there already; `ensure-…` makes it
- * or leaves what is there; `set-…`, `delete-…` and `revoke-…` are refused with `not_found` where it is not. Further
- * preconditions stand at their change.
+ * or leaves what is there; `set-…`, `delete-…` and `revoke-…` are refused with `not_found` where it is not. So is a
+ * change to something whose owner is missing (the user of a key, the repository of a package). Further preconditions stand
+ * at their change.
  */
 export type Change =
   // --- the installation
@@ -65,8 +66,8 @@ export type Change =
       readonly reserved: readonly ReservedPrefix[]
     }
   | { readonly change: 'create-repository'; readonly repository: Repository }
-  /** Replaces description, upstreams and connections. */
-  | { readonly change: 'set-repository'; readonly repository: Repository }
+  /** Replaces description, upstreams and connections. Refused with `busy` where the topology counter is no longer `plannedAt`. */
+  | { readonly change: 'set-repository'; readonly repository: Repository; readonly plannedAt?: number }
   /** Refused with `conflict` while another repository has it as upstream. Takes its packages with it; names stay owned. */
   | { readonly change: 'delete-repository'; readonly domain: DomainName; readonly repository: RepositoryName }
   | { readonly change: 'create-connection'; readonly connection: Connection }

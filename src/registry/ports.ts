@@ -231,8 +231,13 @@ export interface BlobStore {
     expected?: { readonly size: number },
   ): Promise<(ReadableBlob & { readonly size: number }) | undefined>
   stat(sha256: Hex): Promise<{ readonly size: number } | undefined>
-  /** Takes the bytes out of sight, so that `confirm` can still bring them back; see storage/blobs/collect.ts. */
-  remove(sha256: Hex, confirm: () => Promise<boolean>): Promise<'removed' | 'kept' | 'missing'>
+  /** Puts the bytes aside, where `open` still finds them, so that `confirm` can bring them back by false; see storage/blobs/trash.ts. */
+  remove(
+    sha256: Hex,
+    confirm: () => Promise<boolean>,
+    /** Also what landed a moment ago, which is otherwise kept; then `confirm` has to look at the bytes themselves. */
+    options?: { readonly evenIfFresh?: boolean },
+  ): Promise<'removed' | 'kept' | 'missing'>
   /** By sha256, in rising order. */
   list(): AsyncIterable<{ readonly sha256: Hex; readonly size: number }>
 }

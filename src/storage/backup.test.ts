@@ -41,7 +41,7 @@ type Restored = AsyncDisposable & {
 /** Restores `file` into a new, empty installation. */
 async function restoreAnew(): Promise<Restored> {
   const store = await openSqlite(':memory:')
-  const blobs = memoryBlobs({ freshMs: 0 })
+  const blobs = memoryBlobs()
   const result = await restore({ file, store, blobs, tmp: join(folder, 'tmp') })
   return { store, blobs, result, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
 }
@@ -133,7 +133,7 @@ describe('a backup, restored', () => {
     const sha256 = await registry.publish('large', content)
     await makeBackup()
     await using store = await openSqlite(join(folder, 'restored.db'))
-    const blobs = await openFilesystemBlobs(join(folder, 'blobs'), { tmp: join(folder, 'tmp'), freshMs: 0 })
+    const blobs = await openFilesystemBlobs(join(folder, 'blobs'), { tmp: join(folder, 'tmp') })
     await restore({ file, store, blobs, tmp: join(folder, 'tmp') })
     expect(await fsck({ ledger: store, blobs })).toMatchObject({ ok: true, blobs: 1, bytes: 700_000 })
     expect(await blobs.stat(sha256)).toEqual({ size: 700_000 })
@@ -315,7 +315,7 @@ describe('restoring refuses, and leaves nothing behind,', () => {
 
   async function expectRefused(message: RegExp, code = 'invalid') {
     await using store = await openSqlite(':memory:')
-    const blobs = memoryBlobs({ freshMs: 0 })
+    const blobs = memoryBlobs()
     const outcome = await restore({ file, store, blobs, tmp: join(folder, 'tmp') }).catch((error: unknown) => error)
     expect(outcome).toMatchObject({ name: 'RegistryError', code, message: expect.stringMatching(message) })
     expect(await digestsIn(blobs)).toEqual([])
@@ -406,7 +406,7 @@ describe('restoring refuses, and leaves nothing behind,', () => {
   })
 
   it('an installation that is not empty', async () => {
-    const blobs = memoryBlobs({ freshMs: 0 })
+    const blobs = memoryBlobs()
     await expect(restore({ file, store: registry.store, blobs, tmp: folder })).rejects.toMatchObject({
       code: 'conflict',
     })
@@ -423,7 +423,7 @@ describe('restoring refuses, and leaves nothing behind,', () => {
 
   it('when the import fails', async () => {
     await using store = await openSqlite(':memory:')
-    const blobs = memoryBlobs({ freshMs: 0 })
+    const blobs = memoryBlobs()
     const failing = { ...store, importTables: () => Promise.reject(new Error('bad database')) }
     await expect(restore({ file, store: failing, blobs, tmp: folder })).rejects.toThrow('bad database')
     expect(await digestsIn(blobs)).toEqual([])
@@ -431,7 +431,7 @@ describe('restoring refuses, and leaves nothing behind,', () => {
 
   it('when the disk fills up', async () => {
     await using store = await openSqlite(':memory:')
-    const blobs = memoryBlobs({ freshMs: 0 })
+    const blobs = memoryBlobs()
     let begun = 0
     const small: BlobStore = {
       ...blobs,

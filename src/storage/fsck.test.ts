@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { setClock, type StoredRegistry, storedRegistry } from '../../test/support/stored-registry.ts'
 import { openFilesystemBlobs } from './blobs/filesystem.ts'
+import type { BlobStore } from '../registry/ports.ts'
 import { fsck } from './fsck.ts'
 
 let folder: string
@@ -79,11 +80,40 @@ describe('fsck', () => {
     expect(repaired).toMatchObject({ ok: true, ...damaged })
     expect(repaired.repaired.toSorted()).toEqual([lost, rotten, index].toSorted())
     expect((await registry.store.listBlobs(null, 10)).map((blob) => blob.sha256)).toEqual([sound])
-    // The index was written to a moment ago, so its file stays for the collection. Nothing refers to it.
-    expect(await check()).toMatchObject({ ok: true, missing: [], corrupt: [], orphaned: [index] })
+    // Also those that were written to a moment ago: nobody may take them for the file.
+    expect(await check()).toMatchObject({ ok: true, missing: [], corrupt: [], orphaned: [] })
     await registry.retain('rotten-again', 'rotten')
     await registry.cacheIndex('index', 'index')
     expect(await check()).toMatchObject({ ok: true, orphaned: [] })
+  })
+
+  it('removes damaged files that nothing refers to, if asked to repair, and leaves sound ones', async () => {
+    const [sound, rotten] = [await registry.land('sound'), await registry.land('rotten')]
+    await writeFile(fileOf(rotten), 'damage')
+    expect(await check()).toMatchObject({ ok: true, orphaned: [sound, rotten].toSorted() })
+    expect(await registry.content(rotten)).toBe('damage')
+    await check({ repair: true })
+    expect(await registry.content(rotten)).toBeUndefined()
+    expect(await registry.content(sound)).toBe('sound')
+  })
+
+  it('does not remove sound bytes that land while it is about to remove damaged ones', async () => {
+    const sha256 = await registry.retain('cached', 'cached')
+    await writeFile(fileOf(sha256), 'damage')
+    const blobs: BlobStore = {
+      ...registry.blobs,
+      begin: (options) => registry.blobs.begin(options),
+      open: (hash, expected) => registry.blobs.open(hash, expected),
+      stat: (hash) => registry.blobs.stat(hash),
+      list: () => registry.blobs.list(),
+      async remove(hash, confirm, options) {
+        await registry.publish('hosted', 'cached')
+        return registry.blobs.remove(hash, confirm, options)
+      },
+    }
+    expect(await fsck({ ledger: registry.store, blobs, repair: true })).toMatchObject({ ok: true, repaired: [sha256] })
+    expect(await registry.content(sha256)).toBe('cached')
+    expect(await check()).toMatchObject({ ok: true, blobs: 1 })
   })
 
   it('only reports what was published here and is damaged: nobody else can give it again', async () => {

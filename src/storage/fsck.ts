@@ -8,7 +8,7 @@ export type Checking = {
   readonly blobs: BlobStore
   /** Compare sizes only, not content. */
   readonly quick?: boolean
-  /** Give up what is damaged and only cached, so that it is fetched again when it is asked for. */
+  /** Give up what is damaged and only cached, so that it is fetched again when it is asked for; remove damaged files that nothing refers to. */
   readonly repair?: boolean
   readonly onProgress?: (soFar: { readonly blobs: number; readonly bytes: number; readonly of: number }) => void
 }
@@ -49,6 +49,8 @@ export async function fsck(checking: Checking): Promise<CheckResult> {
     if (!(await isReferred(ledger, sha256))) orphaned.push(sha256)
   }
   const repaired = repair ? await giveUp(checking, [...missing, ...corrupt]) : []
+  // A blob that is there already may be taken for a file that an upstream offers under its digest.
+  if (repair) for (const sha256 of orphaned) await removeIfCorrupt(checking, sha256)
   return { ...checked, ok: repaired.length === missing.length + corrupt.length, missing, corrupt, orphaned, repaired }
 }
 
@@ -68,8 +70,14 @@ async function giveUp({ ledger, blobs }: Checking, damaged: readonly Hex[]): Pro
   if (damaged.length === 0) return []
   const given = await ledger.condemnDamaged(damaged)
   for (const sha256 of given) {
-    // A file with a fresh mtime is kept. It is harmless: nothing refers to it, and who fetches it again lands over it.
-    if ((await blobs.remove(sha256, () => ledger.forgetBlob(sha256))) === 'missing') await ledger.forgetBlob(sha256)
+    await removeIfCorrupt({ ledger, blobs }, sha256)
+    await ledger.forgetBlob(sha256)
   }
   return given
+}
+
+/** Although it may be fresh, for damage can make it so. What lands at this moment is sound, and stays. */
+async function removeIfCorrupt({ ledger, blobs }: Pick<Checking, 'ledger' | 'blobs'>, sha256: Hex): Promise<void> {
+  const isUseless = async () => (await verifyBlob(blobs, sha256)) === 'corrupt' && !(await isReferred(ledger, sha256))
+  if (await isUseless()) await blobs.remove(sha256, isUseless, { evenIfFresh: true })
 }

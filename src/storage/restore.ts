@@ -25,7 +25,7 @@ export type Restoring = {
   readonly file: string
   /** Migrated and empty: nothing was ever made in it. */
   readonly store: Pick<MetadataTables, 'importTables'> & BlobLedger & Pick<TopologyReads, 'listAccounts'>
-  /** Empty, and opened with `freshMs: 0`, so that a restore that fails can take back what it landed. */
+  /** Empty. */
   readonly blobs: BlobStore
   /** A folder for temporary files. */
   readonly tmp: string
@@ -74,7 +74,7 @@ export async function restore(restoring: Restoring): Promise<RestoreResult> {
       notes: [MASTER_KEY_NOTE],
     }
   } catch (error) {
-    if (!isImported) for (const sha256 of landed) await blobs.remove(sha256, async () => true)
+    if (!isImported) for (const sha256 of landed) await blobs.remove(sha256, async () => true, { evenIfFresh: true })
     throw error
   } finally {
     await rm(spool, { force: true })

@@ -296,6 +296,14 @@ export function blobStoreConformance(name: string, open: () => Promise<OpenedBlo
         expect(await isThere()).toBe(true)
       })
 
+      it('removes fresh bytes too, if it is told to and they are not wanted', async () => {
+        await land(blobs, bytes)
+        expect(await blobs.remove(sha256, async () => false, { evenIfFresh: true })).toBe('kept')
+        expect(await isThere()).toBe(true)
+        expect(await blobs.remove(sha256, async () => true, { evenIfFresh: true })).toBe('removed')
+        expect(await isThere()).toBe(false)
+      })
+
       it('keeps bytes that land while the ledger is asked', async () => {
         await blobs.remove(sha256, async () => {
           await land(blobs, bytes)

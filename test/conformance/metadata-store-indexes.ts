@@ -50,6 +50,11 @@ export function indexesSuite(under: StoreUnderTest): void {
       ).toMatchObject({ index: null })
     })
 
+    it('keep the last document where the connection denies the package', async () => {
+      await under.store.commit([putIndex('a', 'one', { state: 'absent' })])
+      expect(await find('a')).toEqual({ ...indexOf('a', 'one', { state: 'absent' }), facts: FACTS, revision: 1 })
+    })
+
     it('stay at their revision when they are only looked at again', async () => {
       const { store } = under
       await store.commit([putIndex('a', 'one')])

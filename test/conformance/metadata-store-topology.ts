@@ -56,6 +56,20 @@ export function topologySuite(under: StoreUnderTest): void {
       await expectRefused(store.commit([{ change: 'set-reserved-prefixes', domain: DOMAIN, reserved }]), 'not_found')
     })
 
+    it('replaces a repository only as long as nothing else changed, where that is asked for', async () => {
+      const { store } = under
+      await store.commit([account(), domain(), repository(MAIN), repository(OTHER)])
+      const { topology } = await store.readRevision({ domain: DOMAIN, format: 'npm', key: at('a').key, index: null })
+      const describe = (description: string): Change => ({
+        change: 'set-repository',
+        repository: { ...repositoryOf(MAIN), description },
+        plannedAt: topology,
+      })
+      await store.commit([describe('first')])
+      await expectRefused(store.commit([describe('second')]), 'busy')
+      expect(await store.findRepository(DOMAIN, MAIN)).toMatchObject({ description: 'first' })
+    })
+
     it('refuses a domain whose owner does not exist', async () => {
       await expectRefused(under.store.commit([domain()]), 'not_found')
     })

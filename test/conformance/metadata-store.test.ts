@@ -71,6 +71,24 @@ describe('a PostgreSQL store', () => {
     expect(await Array.fromAsync(store.exportTables())).toEqual(rows)
   })
 
+  it.each([
+    ['a password that is wrong', (url: URL) => (url.password = 'guess')],
+    ['a database that is missing', (url: URL) => (url.pathname = '/none')],
+  ])('refuses %s in one line', async (_, spoil) => {
+    const url = new URL(postgres.url)
+    spoil(url)
+    await expect(openPostgres(url.href)).rejects.toThrow(/^The PostgreSQL database cannot be opened: .*$/)
+  })
+
+  it('refuses a database that is not UTF-8', async () => {
+    const other = connectPostgres(postgres.url)
+    await other.query(`CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0`)
+    await other.end()
+    const url = new URL(postgres.url)
+    url.pathname = '/latin'
+    await expect(openPostgres(url.href)).rejects.toThrow(/has the encoding LATIN1/)
+  })
+
   it('says busy where the database cannot be reached', async () => {
     await expectRefused(openPostgres('postgres://granary:granary@127.0.0.1:1/none'), 'busy')
   })

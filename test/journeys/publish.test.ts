@@ -97,7 +97,7 @@ describe('publishing to PyPI', () => {
     )
     const other = await upload(join(forged, wheel.file))
     expect(other.code).not.toBe(0)
-    expect(other.stdout + other.stderr).toMatch(/400[^\n]*File already exists/)
+    expect(other.stdout + other.stderr).toMatch(/400[\s\S]*File already exists/)
 
     expect(await python(reader, ['-m', 'venv', 'venv'])).toMatchObject({ code: 0 })
     const pip = (...args: string[]) =>

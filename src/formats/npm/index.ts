@@ -4,7 +4,7 @@ import { renderError } from './errors.ts'
 import { parseParts } from './name.ts'
 import { createMatch } from './routes.ts'
 
-export type NpmSettings = {
+type NpmSettings = {
   /** The largest body of a publish, in bytes; base64 makes it a third larger than its tarball. */
   readonly largestPublish: number
 }

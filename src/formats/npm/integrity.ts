@@ -20,7 +20,7 @@ export function parseIntegrity(integrity: unknown): DeclaredDigests {
 }
 
 /** npm's older member: a SHA-1 in hexadecimal. */
-export const parseShasum = (shasum: unknown): string | undefined =>
+const parseShasum = (shasum: unknown): string | undefined =>
   typeof shasum === 'string' && /^[0-9a-f]{40}$/i.test(shasum) ? shasum.toLowerCase() : undefined
 
 /** Everything that a `dist` declares about its tarball's bytes. */

@@ -15,7 +15,7 @@ export type Packument = {
 }
 
 /** Throws `upstream_down` for anything that is not the document of `name`: an error page, another package, a wrong spelling. */
-export function parsePackument(bytes: Uint8Array, name: PackageName): Packument {
+function parsePackument(bytes: Uint8Array, name: PackageName): Packument {
   const refuse = (why: string, cause?: unknown) =>
     new RegistryError(
       'upstream_down',
@@ -79,7 +79,7 @@ export function instantOf(time: unknown): Instant | null {
 // --------------------------------------------------------------------------------- remembered between calls
 
 const MAX_REMEMBERED = 4
-const MAX_REMEMBERED_BYTES = 64 * 1024 * 1024
+const MAX_REMEMBERED_BYTES = 32 * 1024 * 1024
 
 type Remembered = { readonly packument: Packument; readonly bytes: number }
 

@@ -9,7 +9,7 @@ const MAX_DEPTH = 100
 const MAX_KEY = 4096
 
 /** Where an attachment's bytes go, one piece after another; the next piece waits for the one before. */
-export type Sink = (bytes: Uint8Array) => Promise<void>
+type Sink = (bytes: Uint8Array) => Promise<void>
 
 export type PublishBody = {
   /** The body without the text of its tarballs: `_attachments[file].data` is empty there. */

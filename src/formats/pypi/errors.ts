@@ -43,7 +43,14 @@ export function renderError(
   }
   if (type === null) return { status, reasonPhrase, headers, body: `${error.message}\n` }
   const code = `${status} ${error.message}`
-  const body = { status, title: TITLE[error.code], detail: error.message, message: error.message, code, requestId: request.requestId }
+  const body = {
+    status,
+    title: TITLE[error.code],
+    detail: error.message,
+    message: error.message,
+    code,
+    requestId: request.requestId,
+  }
   return { status, reasonPhrase, headers, body: JSON.stringify(body) }
 }
 

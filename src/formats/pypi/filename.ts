@@ -45,12 +45,17 @@ export function parseWheelName(file: string): WheelName | undefined {
   return { name, version }
 }
 
-/** Every way to read `stem` as name-version, the longest name first. */
-const splits = (stem: string): readonly WheelName[] =>
-  [...stem.matchAll(/-/g)]
+/** Every way to read a file name as name-version, the longest name first; a wheel's has one. */
+function readingsOf(file: string): readonly WheelName[] {
+  const parts = split(file)
+  const wheel = parts && parseWheelName(file)
+  if (wheel) return [wheel]
+  const stem = parts?.stem ?? ''
+  return [...stem.matchAll(/-/g)]
     .map(({ index }) => ({ name: stem.slice(0, index), version: stem.slice(index + 1) }))
     .filter(({ version }) => version !== '')
     .toReversed()
+}
 
 /** Each guess may cost a question to the upstream. */
 const MAX_CANDIDATES = 4
@@ -60,13 +65,15 @@ const MAX_CANDIDATES = 4
  * give none are left out: they would ask the upstream about words that belong to somebody else's name.
  */
 export function nameCandidates(file: string): readonly PackageName[] {
-  const parts = split(file)
-  if (!parts) return []
-  const wheel = parseWheelName(file)
-  const readings = wheel ? [wheel] : splits(parts.stem)
+  const readings = readingsOf(file)
   const exact = readings.filter(({ version }) => parseVersion(version))
   const names = (exact.length > 0 ? exact : readings).flatMap(({ name }) => findName(name) ?? [])
   return [...new Map(names.map((name) => [name.key, name])).values()].slice(0, MAX_CANDIDATES)
+}
+
+/** What a file's name says behind the project's name, as it is written there; undefined where it starts with another name. */
+export function versionTextOf(file: string, project: PackageName): string | undefined {
+  return readingsOf(file).find(({ name }) => findName(name)?.key === project.key)?.version
 }
 
 /**
@@ -74,13 +81,12 @@ export function nameCandidates(file: string): readonly PackageName[] {
  * a version of its own under the words that it uses, so that curation always has something to judge.
  */
 export function versionOf(file: string, project: PackageName): string {
-  const { stem, kind } = split(file) ?? { stem: file, kind: 'legacy' }
-  const wheel = kind === 'wheel' ? parseWheelName(file) : undefined
+  const wheel = parseWheelName(file)
   if (wheel) return normalVersion(parseVersion(wheel.version) ? wheel.version : wheel.version.replaceAll('_', '-'))
-  const readings = splits(stem)
-  const own = readings.find(({ name }) => findName(name)?.key === project.key)
-  if (own) return versionAtStart(own.version) ?? own.version
-  return readings.map(({ version }) => parseVersion(version)?.text).find((version) => version !== undefined) ?? stem
+  const own = versionTextOf(file, project)
+  if (own !== undefined) return versionAtStart(own) ?? own
+  const others = readingsOf(file).map(({ version }) => parseVersion(version)?.text)
+  return others.find((version) => version !== undefined) ?? split(file)?.stem ?? file
 }
 
 /** `1.0.win32-py2.7` and `1.0-py2.7` start with a version: the longest that is one counts. */

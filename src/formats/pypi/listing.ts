@@ -36,12 +36,14 @@ export function listProject(input: RenderInput): Listing | Refused {
   const versions = [...new Set([...files.map((file) => file.version), ...filelessVersions(input, curation)])]
   if (versions.length === 0 && curation.held.size > 0)
     return { kind: 'refused', code: 'held', message: heldMessage(input, curation) }
-  const order = new Map(distinctVersions(versions).map((version, rank) => [versionKey(version), rank]))
-  const rank = (file: ListedFile): number => order.get(versionKey(file.version)) ?? 0
+  const distinct = distinctVersions(versions)
+  const ranks = new Map(distinct.map((version, rank) => [versionKey(version), rank]))
+  const order = new Map(versions.map((version) => [version, ranks.get(versionKey(version)) ?? 0]))
+  const rank = (file: ListedFile): number => order.get(file.version) ?? 0
   return {
     name: input.name.name,
     files: files.toSorted((a, b) => rank(a) - rank(b) || (a.filename < b.filename ? -1 : 1)),
-    versions: distinctVersions(versions),
+    versions: distinct,
     status: page?.status ?? null,
     serial: page?.serial ?? null,
     expiresAt: curation.expiresAt(),
@@ -186,9 +188,9 @@ function filelessVersions(input: RenderInput, curation: Curation): readonly stri
 }
 
 function indexOf({ index }: RenderInput) {
-  const only = index?.only ? new Set(index.only) : null
+  const only = index?.only ? new Set(index.only.map(versionKey)) : null
   return {
     facts: index?.facts ?? { versions: [], files: [], serial: null },
-    counts: (version: string): boolean => only === null || only.has(version),
+    counts: (version: string): boolean => only === null || only.has(versionKey(version)),
   }
 }

@@ -5,7 +5,7 @@ import type { Answer, RequestContext } from '../format.ts'
 import { checkArchive, type CheckedArchive, type Claimed } from './archive-check.ts'
 import type { AssetMetadata } from './asset-metadata.ts'
 import { licenseOf, versionMetadata } from './core-metadata.ts'
-import { isPlainFileName, kindOf, nameCandidates, parseWheelName } from './filename.ts'
+import { isPlainFileName, kindOf, parseWheelName, versionTextOf } from './filename.ts'
 import { parseName } from './name.ts'
 import { pathOfDigest } from './path.ts'
 import { readUploadForm, type UploadField, type UploadForm, type UploadLimits } from './upload-form.ts'
@@ -80,27 +80,14 @@ function checkFileName(file: string, filetype: string | undefined): Claimed['kin
 
 /** The version that the file name says; throws where it says another name, or none. */
 function versionOfFile(file: string, kind: Claimed['kind'], name: PackageName): Version {
-  if (kind === 'wheel') {
-    const wheel =
-      parseWheelName(file) ?? invalid(`${file} is no name of a wheel: name-version(-build)-python-abi-platform.whl`)
-    if (!nameCandidates(file).some((candidate) => candidate.key === name.key))
-      invalid(`${file} is not a file name of ${name.name}`)
-    return parseVersion(wheel.version) ?? parseVersion(wheel.version.replaceAll('_', '-')) ?? noVersion(wheel.version)
+  if (kind === 'wheel' && !parseWheelName(file)) {
+    invalid(`${file} is no name of a wheel: name-version(-build)-python-abi-platform.whl`)
   }
-  const stem = file.replace(/\.(tar\.gz|zip)$/, '')
-  const readings = [...stem.matchAll(/-/g)].map(({ index }) => [stem.slice(0, index), stem.slice(index + 1)] as const)
-  const [, version] =
-    readings.find(([said]) => sameName(said, name)) ??
-    invalid(`${file} is not a file name of ${name.name}: it starts with another name`)
-  return parseVersion(version) ?? noVersion(version)
-}
-
-function sameName(raw: string, name: PackageName): boolean {
-  try {
-    return parseName(raw, null).key === name.key
-  } catch {
-    return false
-  }
+  const said =
+    versionTextOf(file, name) ?? invalid(`${file} is not a file name of ${name.name}: it starts with another name`)
+  return (
+    parseVersion(said) ?? (kind === 'wheel' ? parseVersion(said.replaceAll('_', '-')) : undefined) ?? noVersion(said)
+  )
 }
 
 const noVersion = (said: string): never => invalid(`${JSON.stringify(said.slice(0, 60))} is no version (PEP 440)`)

@@ -7,14 +7,14 @@ import { asRegistryError, unlessMissing } from './disk-errors.ts'
 import { type FileSystem, Layout, syncFolder } from './layout.ts'
 import { isLeftBehind } from './owned-files.ts'
 import { beginFile } from './pending-file.ts'
-import { Trash } from './trash.ts'
+import { type Removal, type RemoveOptions, Trash } from './trash.ts'
 
 export type FilesystemOptions = {
   /** Where blobs lie while they are written; on the filesystem of `root`. */
   readonly tmp: string
   /**
    * How long after landing a blob is safe from removal, in milliseconds; an hour if left out. More than what may pass
-   * between a landing and the commit that refers to it. 0 only where nobody else writes (restore, tests).
+   * between a landing and the commit that refers to it. 0 only where nobody else writes.
    */
   readonly freshMs?: number
   /** Milliseconds since 1970, on the clock that stamps files. */
@@ -82,9 +82,9 @@ class FilesystemBlobs implements BlobStore {
     return blob && { size: blob.size }
   }
 
-  async remove(sha256: Hex, confirm: () => Promise<boolean>): Promise<'removed' | 'kept' | 'missing'> {
+  async remove(sha256: Hex, confirm: () => Promise<boolean>, options: RemoveOptions = {}): Promise<Removal> {
     try {
-      return await this.#trash.remove(sha256, confirm)
+      return await this.#trash.remove(sha256, confirm, options)
     } catch (error) {
       throw asRegistryError(error)
     }

@@ -26,10 +26,11 @@ export function memoryBlobs(options: MemoryOptions = {}): BlobStore {
       const blob = stored.get(sha256)
       return blob && { size: blob.bytes.length }
     },
-    async remove(sha256, confirm) {
+    async remove(sha256, confirm, { evenIfFresh = false } = {}) {
       const found = stored.get(sha256)
       if (!found) return 'missing'
-      if (now() - found.landedAt < freshMs || !(await confirm())) return 'kept'
+      const isFresh = now() - found.landedAt < freshMs
+      if ((isFresh && !evenIfFresh) || !(await confirm())) return 'kept'
       // What landed during the confirmation is another object, and stays.
       if (stored.get(sha256) === found) stored.delete(sha256)
       return 'removed'

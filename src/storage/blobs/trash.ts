@@ -5,6 +5,9 @@ import { systemCode, unlessMissing } from './disk-errors.ts'
 import { type FileSystem, type Layout, syncFolder } from './layout.ts'
 import { isLeftBehind, ownedName } from './owned-files.ts'
 
+export type Removal = 'removed' | 'kept' | 'missing'
+export type RemoveOptions = { readonly evenIfFresh?: boolean }
+
 // How a blob's file goes, without ever taking bytes away that somebody is about to refer to.
 //
 // INVARIANT: whoever refers to a blob anew either lands its bytes first, which always renames a file with a fresh mtime over
@@ -25,6 +28,8 @@ import { isLeftBehind, ownedName } from './owned-files.ts'
 //   shared, so neither can unlink what the other is putting back.
 // - Putting back is link(2), which fails where a newer file has come; that one has the same bytes, and its mtime counts.
 //   The folder is fsynced before the file in trash/ goes: in a power cut at least one name survives.
+// - With `evenIfFresh`, which is for damaged files, 1 and 3 are left out and confirm() reads the bytes: those of a landing
+//   are sound, and stay.
 // - A process killed between 2 and 6 leaves its file in trash/. The next start puts it back: at worst it is an orphan,
 //   which collection sweeps. A process that goes on meanwhile reads it there (`openInTrash`).
 export class Trash {
@@ -40,18 +45,17 @@ export class Trash {
     this.#freshMs = freshMs
   }
 
-  async remove(sha256: Hex, confirm: () => Promise<boolean>): Promise<'removed' | 'kept' | 'missing'> {
+  async remove(sha256: Hex, confirm: () => Promise<boolean>, { evenIfFresh = false }: RemoveOptions): Promise<Removal> {
+    const isSafe = (found: { mtimeMs: number }) => !evenIfFresh && this.#isFresh(found.mtimeMs)
     const file = this.#layout.fileOf(sha256)
     const found = await unlessMissing(this.#fs.stat(file))
     if (!found) return 'missing'
-    if (this.#isFresh(found.mtimeMs)) return 'kept'
+    if (isSafe(found)) return 'kept'
     const trashed = join(this.#layout.trash, `${sha256}.${ownedName()}`)
     if (!(await unlessMissing(this.#fs.rename(file, trashed).then(() => true)))) return 'missing'
     let isForgotten = false
     try {
-      const isWanted =
-        this.#isFresh((await this.#fs.stat(trashed)).mtimeMs) ||
-        (await unlessMissing(this.#fs.stat(file))) !== undefined
+      const isWanted = isSafe(await this.#fs.stat(trashed)) || (await unlessMissing(this.#fs.stat(file))) !== undefined
       isForgotten = !isWanted && (await confirm())
     } finally {
       if (!isForgotten) await this.#putBack(sha256, trashed)

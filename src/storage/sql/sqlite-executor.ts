@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import type { CompiledQuery } from 'kysely'
 import { RegistryError } from '../../registry/errors.ts'
@@ -11,6 +11,7 @@ import {
   type Session,
   type Statement,
 } from './executor.ts'
+import { UnusableStoreError } from './unusable-store.ts'
 
 type Prepared = Sqlite.Statement<unknown[], Row>
 
@@ -19,6 +20,8 @@ const BUSY_INSIDE_MS = 50
 const BUSY_AT_MOST_MS = 10_000
 /** SQL texts differ only in how many names stand in a list, so this is never reached but by mistake. */
 const STATEMENTS_KEPT = 1_000
+/** Rows of an export between two turns of the event loop: about 2 ms. */
+const ROWS_PER_TURN = 200
 
 /** A connection as this store needs it. `path` may be `:memory:`. */
 export async function connectSqlite(path: string): Promise<Sqlite.Database> {
@@ -27,7 +30,7 @@ export async function connectSqlite(path: string): Promise<Sqlite.Database> {
     // Switching to WAL needs the file alone for a moment, and does not wait for it by itself.
     const mode = await waitWhileBusy(BUSY_AT_MOST_MS, () => database.pragma('journal_mode = WAL', { simple: true }))
     if (mode !== 'wal' && mode !== 'memory') {
-      throw new Error(
+      throw new UnusableStoreError(
         `${path} cannot be opened: its file system does not support SQLite's write-ahead log; put it on a local disk`,
       )
     }
@@ -41,6 +44,11 @@ export async function connectSqlite(path: string): Promise<Sqlite.Database> {
     return database
   } catch (error) {
     database.close()
+    if (['SQLITE_NOTADB', 'SQLITE_CORRUPT'].includes(codeOf(error))) {
+      throw new UnusableStoreError(`${path} is no SQLite database, or a damaged one: restore a backup`, {
+        cause: error,
+      })
+    }
     throw translate(error)
   }
 }
@@ -156,7 +164,11 @@ class SqliteSession implements Session {
 
   async *rows<R>(query: CompiledQuery<R>): AsyncIterable<R> {
     const prepared = this.#database.prepare<unknown[], R>(query.sql)
-    yield* prepared.iterate(...bindable(query.parameters))
+    let count = 0
+    for (const row of prepared.iterate(...bindable(query.parameters))) {
+      yield row
+      if (++count % ROWS_PER_TURN === 0) await nextTurn()
+    }
   }
 
   async commit(): Promise<void> {

@@ -93,7 +93,7 @@ describe('a SQLite file', () => {
 
   it('is refused where it is something else', async () => {
     await writeFile(file, 'This is a shopping list, and a long one at that.'.repeat(100))
-    await expect(openSqlite(file)).rejects.toThrow('file is not a database')
+    await expect(openSqlite(file)).rejects.toThrow(/is no SQLite database, or a damaged one: restore a backup$/)
   })
 
   it('is copied while it is written to', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join, resolve, sep } from 'node:path'
 
 /** Where `.ci/run` puts pip, twine, uv and the AWS CLI, so that tests do not depend on what a machine happens to have. */
-export const clientsFolder = process.env.GRANARY_TEST_CLIENTS ?? resolve(import.meta.dirname, '../../../.ci/venv')
+const clientsFolder = process.env.GRANARY_TEST_CLIENTS ?? resolve(import.meta.dirname, '../../../.ci/venv')
 
 /** What a client needs to know of the machine. All else (settings, tokens, proxies of the person who runs the tests) is left out. */
 const KEPT = ['LANG', 'LC_ALL', 'LC_CTYPE', 'SystemRoot', 'TMPDIR', 'TZ', 'USER']

@@ -1,3 +1,4 @@
+import { RegistryError } from '../../../registry/errors.ts'
 import type { Repository } from '../../../registry/model.ts'
 import type { DomainName, RepositoryName } from '../../../registry/names.ts'
 import { statement, type Statement } from '../executor.ts'
@@ -77,9 +78,10 @@ export const topologyChanges: Plans<
   },
   'set-repository': {
     moves: 'topology',
-    statements: (queries, { repository }) => {
+    statements: (queries, { repository, plannedAt }) => {
       const { domain, name, description } = repository
       return [
+        ...(plannedAt === undefined ? [] : [topologyIsStill(queries, plannedAt)]),
         statement(
           queries
             .updateTable('repositories')
@@ -169,6 +171,16 @@ const blobsOf = (queries: Queries, domain: DomainName, repository: RepositoryNam
   const assets = queries.selectFrom('assets').where((eb) => eb.and({ domain, repository }))
   return [assets.select('sha256'), assets.select('side_car_sha256 as sha256')] as const
 }
+
+/** The commit itself has moved the counter by one before this is looked at. */
+const topologyIsStill = (queries: Queries, counter: number): Statement =>
+  statement(
+    queries
+      .selectFrom('topology_counter')
+      .select('revision')
+      .where('revision', '=', counter + 1),
+    { none: () => new RegistryError('busy', 'Something else was changed at the same moment; try again') },
+  )
 
 /** Where a repository draws from, in its order. */
 function sourcesOf(queries: Queries, { domain, name, upstreams, connections }: Repository): Statement[] {

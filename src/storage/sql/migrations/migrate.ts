@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Executor, Session } from '../executor.ts'
+import { UnusableStoreError } from '../unusable-store.ts'
 import type { Queries } from '../schema.ts'
 import { first } from './0001-first.ts'
 import { WORDS, type Migration } from './migration.ts'
@@ -12,16 +13,11 @@ const latest = (migrations: readonly Migration[]): number => migrations.at(-1)?.
 /** The number of the tables that this program makes and knows. */
 export const SCHEMA_NUMBER = latest(MIGRATIONS)
 
-/** The store was written by a newer program that this one cannot share it with. The message is for the operator. */
-export class NewerStoreError extends Error {
-  override readonly name = 'NewerStoreError'
-}
-
 type Source = { readonly executor: Executor; readonly queries: Queries }
 
 /**
  * Brings the tables up to date. Any number of processes may call it at once: whoever holds the lock does it, the others
- * find it done. Throws NewerStoreError.
+ * find it done. Throws UnusableStoreError where a newer program wrote them and this one cannot share them.
  */
 export async function migrate({ executor, queries }: Source, migrations = MIGRATIONS): Promise<void> {
   await using session = await executor.session('write')
@@ -50,7 +46,7 @@ async function readApplied(session: Session, queries: Queries): Promise<Applied>
 
 function refuseNewer(applied: Applied, own: number): void {
   if (applied.oldestReader <= own) return
-  throw new NewerStoreError(
+  throw new UnusableStoreError(
     `This store was written by a newer Granary (schema ${applied.number}); it needs a Granary that knows schema ` +
       `${applied.oldestReader} or later, and this one knows ${own}. Upgrade Granary, or restore a backup made before.`,
   )
