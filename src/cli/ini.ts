@@ -69,7 +69,7 @@ export function setIni(
   const lines = parseLines(text)
   const isOld = (line: Line) => line.section === section && line.key !== null && sameKey(line.key, key)
   const first = lines.findIndex(isOld)
-  const setting: Line = { text: `${key} = ${value}`, section, key }
+  const setting: Line = { text: `${key} = ${value}`.replace(/ +$/m, ''), section, key }
   if (first >= 0) {
     const rest = lines.slice(first).filter((line) => !isOld(line))
     return joinLines([...lines.slice(0, first), setting, ...rest])

@@ -5,11 +5,13 @@ import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem
 import type { RegistryError } from '../registry/errors.ts'
 import type { IndexFacts, Instant, PackageVersion, Tag } from '../registry/model.ts'
 import type { FormatId, PackageName } from '../registry/names.ts'
-import type { OpenedAsset, Scope } from '../registry/read.ts'
+import type { OpenedAsset } from '../registry/read.ts'
+import type { Scope } from '../registry/scope.ts'
 import type { Registry } from '../registry/registry.ts'
 
 /** The actions of CodeArtifact's IAM that package managers' requests need. */
-export type DataAction = 'codeartifact:ReadFromRepository' | 'codeartifact:PublishPackageVersion' | 'codeartifact:PutPackageMetadata'
+export type DataAction =
+  'codeartifact:ReadFromRepository' | 'codeartifact:PublishPackageVersion' | 'codeartifact:PutPackageMetadata'
 
 /**
  * What one kind of package brings along. Its folder is `formats/<id>/`, and exports it from `index.ts`.
@@ -24,7 +26,10 @@ export type Format = {
   readonly renderer: URL
   /** The path below `/<format>/<domain>/<repository>` as it came (not decoded, query cut off), to what answers it. Throws `not_found`, `invalid`, `method_not_allowed`. */
   match(method: string, path: string, headers: IncomingHttpHeaders): RouteMatch
-  renderError(error: RegistryError, request: { readonly headers: IncomingHttpHeaders; readonly requestId: string }): RenderedError
+  renderError(
+    error: RegistryError,
+    request: { readonly headers: IncomingHttpHeaders; readonly requestId: string },
+  ): RenderedError
 }
 
 export type RenderedError = {
@@ -95,8 +100,18 @@ export type Answer =
       readonly contentType: string
       readonly headers: Readonly<Record<string, string>>
     }
-  | { readonly kind: 'json'; readonly status: number; readonly body: unknown; readonly headers?: Readonly<Record<string, string>> }
-  | { readonly kind: 'text'; readonly status: number; readonly body: string; readonly headers?: Readonly<Record<string, string>> }
+  | {
+      readonly kind: 'json'
+      readonly status: number
+      readonly body: unknown
+      readonly headers?: Readonly<Record<string, string>>
+    }
+  | {
+      readonly kind: 'text'
+      readonly status: number
+      readonly body: string
+      readonly headers?: Readonly<Record<string, string>>
+    }
   | { readonly kind: 'redirect'; readonly status: 301 | 308; readonly location: string }
 
 // -------------------------------------------------------------------------------------- in worker threads

@@ -93,9 +93,13 @@ export function planDisassociateConnection(
   return replace(context, view, { ...was, connections: was.connections.filter((name) => name !== connection) })
 }
 
+// INVARIANT: all of the repository is written, so nothing may have changed since it was read.
 const replace = (context: ManageContext, view: DomainView, repository: Repository): Planned => ({
   repository,
-  changes: [{ change: 'set-repository', repository }, event(context, view, 'Repository Updated', repository)],
+  changes: [
+    { change: 'set-repository', repository, plannedAt: context.topology },
+    event(context, view, 'Repository Updated', repository),
+  ],
 })
 
 /** Refuses a repository that another one has as upstream. */

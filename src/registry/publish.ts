@@ -6,7 +6,7 @@ import type { Asset, Instant, PackageVersion } from './model.ts'
 import { displayName, type PackageName } from './names.ts'
 import { AFTER_PUBLISH, mayAskUpstream, publishRefusal, type OriginFacts } from './origin.ts'
 import type { Clock, MetadataStore, PendingBlob } from './ports.ts'
-import type { Scope } from './read.ts'
+import type { Scope } from './scope.ts'
 import { connectionsAlong, searchPath } from './topology.ts'
 
 /** A file of a publish, its bytes written and digests known, not yet committed to the blob store. */

@@ -2,11 +2,9 @@ import { curate, rulesFor } from '../policy/curation/curate.ts'
 import type { CurationRule, VersionFacts } from '../policy/curation/rule.ts'
 import { RegistryError } from './errors.ts'
 import type {
-  Caller,
   CachedIndex,
   Connection,
   DeclaredDigests,
-  Domain,
   Hex,
   IndexFile,
   Instant,
@@ -18,18 +16,11 @@ import { displayName, type ConnectionName, type PackageName } from './names.ts'
 import { isOwned, mayAskUpstream, type OriginFacts } from './origin.ts'
 import type { BlobStore, Clock, FoundAsset, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
 import { retain } from './retain.ts'
-import { connectionsAlong, searchPath, type DomainView } from './topology.ts'
+import type { Scope } from './scope.ts'
+import { connectionsAlong, searchPath } from './topology.ts'
 
 // The two doors out of a registry: an index of a package, and a file of it. Policy stands in both. A third door needs a
 // decision record.
-
-/** Where a request arrived, and who sent it. */
-export type Scope = {
-  readonly caller: Caller
-  readonly view: DomainView
-  readonly domain: Domain
-  readonly repository: Repository
-}
 
 /** What an answer about a package is made from: hand it to the format's renderer. */
 export type PackageSources = {

@@ -10,8 +10,8 @@ import {
   type PackageSources,
   type ReadOptions,
   type ReadParts,
-  type Scope,
 } from './read.ts'
+import type { Scope } from './scope.ts'
 import { deleteTag, putTag } from './tags.ts'
 
 /** Asked before anything is written: may the scope's caller do `action` to this package? Throws `unauthenticated` or `forbidden`. */

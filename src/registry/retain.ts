@@ -8,7 +8,7 @@ import type { Asset, Connection, IndexFile, Instant, PackageVersion, Repository 
 import type { PackageName } from './names.ts'
 import { AFTER_INGEST } from './origin.ts'
 import type { BlobStore, Clock, Landed, MetadataStore } from './ports.ts'
-import type { Scope } from './read.ts'
+import type { Scope } from './scope.ts'
 
 export type Retention = {
   readonly scope: Scope

@@ -4,7 +4,7 @@ import { actorOf, packageVersionEvent } from './events.ts'
 import type { PackageVersion } from './model.ts'
 import { displayName, type PackageName } from './names.ts'
 import type { Clock, MetadataStore } from './ports.ts'
-import type { Scope } from './read.ts'
+import type { Scope } from './scope.ts'
 
 type TagParts = { readonly store: MetadataStore; readonly clock: Clock }
 

@@ -28,19 +28,24 @@ type Env = { Bindings: HttpBindings }
  */
 export function createApp(parts: AppParts): Hono<Env> {
   const app = new Hono<Env>()
-  app.route('/', operations(parts))
-  app.all('*', async (context: Context<Env>) => {
+  const dispatched = async (context: Context<Env>) => {
     const { incoming, outgoing } = context.env as unknown as { incoming: IncomingMessage; outgoing: ServerResponse }
     await dispatch(parts, incoming, outgoing)
     return RESPONSE_ALREADY_SENT
-  })
+  }
+  // A proxy in front that keeps `/-/` to itself must not be passed by `/npm/x/y/../../../-/metrics`.
+  app.use('*', (context, next) => (context.req.path === rawPathOf(context.env.incoming) ? next() : dispatched(context)))
+  app.route('/', operations(parts))
+  app.all('*', dispatched)
   return app
 }
+
+const rawPathOf = ({ url }: { readonly url?: string | undefined }): string => (url ?? '').split('?', 1)[0] ?? ''
 
 async function dispatch(parts: AppParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const exchange = beginExchange(request, response, parts.log, parts.metrics)
   try {
-    const rawPath = (request.url ?? '').split('?', 1)[0] ?? ''
+    const rawPath = rawPathOf(request)
     const format = parts.packages.formats.get(splitPackagePath(rawPath)?.format ?? '')
     if (format) return await servePackages(parts.packages, format, request, response, exchange)
     if (await serveManagement(parts.management, request, response, exchange)) return

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { KeptEntry } from './kept.ts'
+import type { KeptEntry } from './kept-entry.ts'
 
 // The second level of the kept answers: files under data/kept/, one per answer, so that a restart does not render everything
 // anew. Disposable: a file that is damaged, old or missing costs one rendering.

@@ -3,27 +3,15 @@ import { RegistryError } from '../registry/errors.ts'
 import type { Hex, Instant } from '../registry/model.ts'
 import type { ConnectionName, PackageName } from '../registry/names.ts'
 import type { BlobStore, Clock, PackageReads, Revision } from '../registry/ports.ts'
-import type { PackageSources, ReadOptions, Scope } from '../registry/read.ts'
+import type { PackageSources, ReadOptions } from '../registry/read.ts'
+import type { Scope } from '../registry/scope.ts'
 import { ByteLru } from './byte-lru.ts'
+import type { KeptEntry } from './kept-entry.ts'
 import type { KeptFiles } from './kept-files.ts'
 import type { RenderJob, RenderResult } from './worker.ts'
 
 // Rendered answers, kept as bytes until what they were made from moves (decision 2 of the design). This is a cache of the
 // process and may be thrown away at any time: whether an entry still holds is decided by counters that the store gives.
-
-/** What an answer was made from. The answer holds as long as the store says the same. */
-export type MadeFrom = {
-  readonly topology: number
-  readonly package: number
-  readonly index: { readonly connection: ConnectionName; readonly revision: number } | null
-}
-
-export type KeptEntry = {
-  readonly answer: KeptAnswer
-  readonly madeFrom: MadeFrom
-  /** When time alone makes it wrong; null for never. */
-  readonly expiresAt: Instant | null
-}
 
 export type Want = {
   readonly format: Format

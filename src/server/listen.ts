@@ -19,10 +19,7 @@ const KEEP_ALIVE_MS = 30_000
 
 type Fetch = Hono<{ Bindings: HttpBindings }>['fetch']
 
-export async function listen(
-  fetch: Fetch,
-  { host, port }: { host: string; port: number },
-): Promise<Listening> {
+export async function listen(fetch: Fetch, { host, port }: { host: string; port: number }): Promise<Listening> {
   const server = createAdaptorServer({
     fetch: fetch as Parameters<typeof createAdaptorServer>[0]['fetch'],
     createServer,

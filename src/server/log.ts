@@ -1,10 +1,10 @@
-import { pino, type Logger } from 'pino'
+import { pino, type DestinationStream, type Logger, type LoggerOptions } from 'pino'
 
 export type Log = Logger
 
 /** Structured lines on standard output. Messages can be read alone; ids are fields. Never a token, a secret or a body. */
-export function createLog(level: string): Log {
-  return pino({
+export function createLog(level: string, destination: DestinationStream = pino.destination(1)): Log {
+  const options: LoggerOptions = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -14,5 +14,6 @@ export function createLog(level: string): Log {
       remove: true,
     },
     serializers: { error: pino.stdSerializers.err },
-  })
+  }
+  return pino(options, destination)
 }

@@ -56,13 +56,26 @@ export function createManagement(parts: ManagementParts): Management {
       try {
         const handler = handlers.get(route.operation.name)
         if (!handler) throw new Error(`No handler for ${route.operation.name}`)
-        return jsonResponse(200, await run(parts, handler, route, request))
+        return jsonResponse(200, await again(() => run(parts, handler, route, request)))
       } catch (error) {
         if (!(error instanceof RegistryError)) throw error
         return renderManagementError(route.dialect, error)
       }
     },
     renderError: ({ dialect }, error) => renderManagementError(dialect, error),
+  }
+}
+
+const ATTEMPTS = 5
+
+/** Whoever loses a race against another change looks at what is there now, and plans anew. */
+async function again<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let attempts = 1; ; attempts++) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (attempts === ATTEMPTS || !(error instanceof RegistryError && error.code === 'busy')) throw error
+    }
   }
 }
 
@@ -91,7 +104,7 @@ async function run(
     parts,
     caller,
     target: subject.target(),
-    manage: { caller, now: parts.clock.now(), id: randomUUID },
+    manage: { caller, now: parts.clock.now(), topology, id: randomUUID },
     host,
     require,
   }

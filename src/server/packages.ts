@@ -13,7 +13,7 @@ import {
   type RepositoryName,
 } from '../registry/names.ts'
 import type { Clock, PackageReads } from '../registry/ports.ts'
-import type { Scope } from '../registry/read.ts'
+import type { Scope } from '../registry/scope.ts'
 import type { Registry } from '../registry/registry.ts'
 import { readRepository, type Topology } from '../registry/topology.ts'
 import type { Addresses } from './addresses.ts'

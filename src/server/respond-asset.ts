@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { RegistryError } from '../registry/errors.ts'
 import type { OpenedAsset } from '../registry/read.ts'
-import { matchesEtag } from './respond.ts'
 import { parseRange } from './range.ts'
+import { matchesEtag } from './validators.ts'
 
 /** Measured: larger chunks are slower, smaller ones cost more calls. */
 const CHUNK = 256 * 1024

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { matchesEtag, negotiateEncoding } from './respond.ts'
+import { negotiateEncoding } from './respond.ts'
+import { matchesEtag } from './validators.ts'
 
 describe('which content encoding a client gets', () => {
   it.each([

@@ -133,10 +133,10 @@ describe('aws codeartifact', () => {
     expect(await ask('npm', 'gone')).toMatchObject({ refused: { code: 'ResourceNotFoundException' } })
   })
 
-  it.each([
+  it.for([
     ['an unknown key', 'UnrecognizedClientException', { accessKeyId: 'AKIAUNKNOWNUNKNOWN12' }],
     ['a wrong secret', 'InvalidSignatureException', { secretAccessKey: 'x'.repeat(40) }],
-  ])('refuses %s as AWS does', async (_, code, wrong, context) => {
+  ] as const)('refuses %s as AWS does', async ([, code, wrong], context) => {
     await using server = await startManagement()
     await using home = await clientHome()
     const run = await awsCodeArtifact(context, server)

@@ -68,7 +68,7 @@ describe('aws codeartifact', () => {
 
     const updated = await aws('update-repository', ...of('app'), '--upstreams', 'repositoryName=main')
     expect(updated).toMatchObject({ ok: { repository: { ...app, upstreams: [{ repositoryName: 'main' }] } } })
-    expect(await aws('list-repositories', '--repository-prefix', 'a')).toEqual({ ok: { repositories: [app] } })
+    expect(await aws('list-repositories', '--repository-prefix', 'ap')).toEqual({ ok: { repositories: [app] } })
     const inDomain = await aws('list-repositories-in-domain', '--domain', 'local', '--page-size', '2')
     expect(inDomain).toMatchObject({
       ok: { repositories: ['app', 'main', 'npm-store', 'pypi-store'].map((name) => ({ name })) },

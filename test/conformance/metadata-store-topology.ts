@@ -60,13 +60,13 @@ export function topologySuite(under: StoreUnderTest): void {
       const { store } = under
       await store.commit([account(), domain(), repository(MAIN), repository(OTHER)])
       const { topology } = await store.readRevision({ domain: DOMAIN, format: 'npm', key: at('a').key, index: null })
-      const describe = (description: string): Change => ({
+      const set = (description: string): Change => ({
         change: 'set-repository',
         repository: { ...repositoryOf(MAIN), description },
         plannedAt: topology,
       })
-      await store.commit([describe('first')])
-      await expectRefused(store.commit([describe('second')]), 'busy')
+      await store.commit([set('first')])
+      await expectRefused(store.commit([set('second')]), 'busy')
       expect(await store.findRepository(DOMAIN, MAIN)).toMatchObject({ description: 'first' })
     })
 

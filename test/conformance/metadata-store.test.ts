@@ -11,10 +11,24 @@ import { metadataStoreConformance } from './metadata-store.ts'
 import { account, GROUND, expectRefused } from './metadata-store-things.ts'
 
 let postgres: PostgresForTests
+let shared: { readonly url: string; readonly pool: ReturnType<typeof connectPostgres> }
+let schemas = 0
 beforeAll(async () => {
   postgres = await startPostgres()
+  const url = await postgres.newDatabase()
+  shared = { url, pool: connectPostgres(url) }
 })
-afterAll(() => postgres[Symbol.asyncDispose]())
+afterAll(async () => {
+  await shared.pool.end()
+  await postgres[Symbol.asyncDispose]()
+})
+
+/** As good as an empty database, and made in a hundredth of the time. */
+async function newSchema(): Promise<string> {
+  const name = `s${++schemas}`
+  await shared.pool.query(`CREATE SCHEMA ${name}`)
+  return `${shared.url}?options=-csearch_path%3D${name}`
+}
 
 metadataStoreConformance('SQLite in memory', async (options) => {
   const store = await openSqlite(':memory:', options)
@@ -36,7 +50,7 @@ metadataStoreConformance('SQLite in a file', async (options) => {
 })
 
 metadataStoreConformance('PostgreSQL', async (options) => {
-  const url = await postgres.newDatabase()
+  const url = await newSchema()
   const store = await openPostgres(url, options)
   return { store, again: () => openPostgres(url, options), [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
 })

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { chmod, mkdir, open, readFile, realpath, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readFile, realpath, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import path from 'node:path'
 import type { Environment } from '../credentials.ts'
@@ -21,7 +21,7 @@ export async function carryOut(steps: readonly Step[], env: Environment): Promis
   for (const step of steps) {
     if (step.step === 'edit') await replaceFile(step.file, step.write(await readOrEmpty(step.file)))
     else if (step.step === 'run') await run(step.program, step.args, env)
-    else if (step.step === 'protect') await chmod(step.file, 0o600)
+    else if (step.step === 'protect') await protect(step.file)
     else told.push(step.text)
   }
   return told
@@ -35,7 +35,7 @@ export async function describeSteps(steps: readonly Step[], token: string): Prom
 
 async function describe(step: Step): Promise<string> {
   if (step.step === 'run') return `run: ${[step.program, ...step.args].map(quote).join(' ')}\n`
-  if (step.step === 'protect') return `make ${step.file} readable by its owner only\n`
+  if (step.step === 'protect') return `make readable by its owner only: ${step.file}\n`
   if (step.step === 'tell') return `${step.text}\n`
   const before = await readOrEmpty(step.file)
   const [old, changed] = [before.split('\n'), step.write(before).split('\n')]
@@ -54,6 +54,11 @@ async function readOrEmpty(file: string): Promise<string> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
     throw new Failure(EXIT.failed, `${file} cannot be read: ${(error as Error).message}`, { cause: error })
   }
+}
+
+async function protect(file: string): Promise<void> {
+  await using handle = await open(file, 'a', 0o600)
+  await handle.chmod(0o600)
 }
 
 /** Whole or not at all. A link stays a link: people keep such files elsewhere. */

@@ -46,7 +46,7 @@ export const yarn: Tool = {
 }
 
 /** By Yarn's own command: its file is YAML, with comments of its owner. */
-async function planBerry(registry: Registry, { home, env, output }: Place): Promise<readonly Step[]> {
+async function planBerry(registry: Registry, { home, output }: Place): Promise<readonly Step[]> {
   const set = (...args: readonly string[]): Step => ({
     step: 'run',
     program: 'yarn',
@@ -66,7 +66,8 @@ async function planBerry(registry: Registry, { home, env, output }: Place): Prom
     const hosts = [...new Set([...known, endpoint.hostname])]
     steps.push(set('--json', 'unsafeHttpWhitelist', JSON.stringify(hosts)))
   }
-  return [...steps, { step: 'protect', file: path.join(env.HOME ?? home, '.yarnrc.yml') }]
+  const protect: Step = { step: 'protect', file: path.join(home, '.yarnrc.yml') }
+  return [protect, ...steps, protect]
 }
 
 function parseList(text: string | null): readonly string[] {

@@ -70,15 +70,12 @@ export const uv: Tool = {
       '[[index]]',
       'name = "granary"',
       `url = ${JSON.stringify(withToken(registry, 'simple/'))}`,
-      `publish-url = ${JSON.stringify(registry.endpoint.href)}`,
+      `publish-url = ${JSON.stringify(withToken(registry))}`,
       'default = true',
     ]
     return [
       { step: 'edit', file: path.join(folder, 'uv', 'uv.toml'), write: (text) => setBlock(text, index) },
-      {
-        step: 'tell',
-        text: 'Publish with: UV_PUBLISH_USERNAME=aws UV_PUBLISH_PASSWORD="$(granary token)" uv publish --index granary',
-      },
+      { step: 'tell', text: 'Publish with: uv publish --index granary' },
     ]
   },
 }

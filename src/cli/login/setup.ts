@@ -25,7 +25,7 @@ export type Step =
   /** `write` is given what is in the file, or the empty text. It ends up readable by its owner only: it has the token in it. */
   | { readonly step: 'edit'; readonly file: string; readonly write: (text: string) => string }
   | { readonly step: 'run'; readonly program: string; readonly args: readonly string[] }
-  /** Makes a file that another program wrote readable by its owner only. */
+  /** Makes a file that another program writes readable by its owner only; makes an empty one where it is missing. */
   | { readonly step: 'protect'; readonly file: string }
   | { readonly step: 'tell'; readonly text: string }
 

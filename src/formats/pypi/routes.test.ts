@@ -13,7 +13,7 @@ import {
   type PackageName,
 } from '../../registry/names.ts'
 import type { ReadableBlob, Upstream } from '../../registry/ports.ts'
-import type { Scope } from '../../registry/read.ts'
+import type { Scope } from '../../registry/scope.ts'
 import { createRegistry, type RequirePackageAction } from '../../registry/registry.ts'
 import { memoryBlobs } from '../../storage/blobs/memory.ts'
 import { openSqlite } from '../../storage/sql/sqlite.ts'

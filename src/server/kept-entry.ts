@@ -1,0 +1,17 @@
+import type { KeptAnswer } from '../formats/format.ts'
+import type { Instant } from '../registry/model.ts'
+import type { ConnectionName } from '../registry/names.ts'
+
+/** What an answer was made from. The answer holds as long as the store says the same. */
+export type MadeFrom = {
+  readonly topology: number
+  readonly package: number
+  readonly index: { readonly connection: ConnectionName; readonly revision: number } | null
+}
+
+export type KeptEntry = {
+  readonly answer: KeptAnswer
+  readonly madeFrom: MadeFrom
+  /** When time alone makes it wrong; null for never. */
+  readonly expiresAt: Instant | null
+}
