@@ -9,7 +9,13 @@ import { RegistryError } from './registry/errors.ts'
 import type { AccessKey, Connection, User } from './registry/model.ts'
 import type { Clock, MetadataStore } from './registry/ports.ts'
 
-type Parts = { readonly store: MetadataStore; readonly sealer: Sealer; readonly clock: Clock; readonly data: string; readonly connections: readonly Connection[] }
+type Parts = {
+  readonly store: MetadataStore
+  readonly sealer: Sealer
+  readonly clock: Clock
+  readonly data: string
+  readonly connections: readonly Connection[]
+}
 type Key = { readonly id: string; readonly secret: string }
 
 /**
@@ -33,7 +39,15 @@ export async function firstStart(
   const draft = givenKey === null ? await draftCredentials(parts.data, { id: key.id, secret }) : null
   try {
     await parts.store.commit(
-      planBootstrap({ installation, connections: parts.connections, user, key, administratorPolicy: ADMINISTRATOR, now, id: randomUUID }),
+      planBootstrap({
+        installation,
+        connections: parts.connections,
+        user,
+        key,
+        administratorPolicy: ADMINISTRATOR,
+        now,
+        id: randomUUID,
+      }),
     )
   } catch (error) {
     if (draft !== null) await rm(draft, { force: true })

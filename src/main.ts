@@ -23,6 +23,7 @@ import { DEFAULTS } from './registry/bootstrap.ts'
 import type { Connection } from './registry/model.ts'
 import { arn, type DomainName, type FormatId, type PackageKey } from './registry/names.ts'
 import type { MetadataStore } from './registry/ports.ts'
+import { RegistryError } from './registry/errors.ts'
 import { createRegistry } from './registry/registry.ts'
 import { createTopology } from './registry/topology.ts'
 import { createAddresses } from './server/addresses.ts'
@@ -36,6 +37,7 @@ import { createMetrics } from './server/metrics.ts'
 import { startWorkers } from './server/workers.ts'
 import { collectPeriodically } from './storage/blobs/collect.ts'
 import { usedBlobs } from './storage/blobs/used-blobs.ts'
+import { UnusableStoreError } from './storage/sql/unusable-store.ts'
 import { publicConnections } from './upstream/public-registries.ts'
 import { createUpstream } from './upstream/upstream.ts'
 
@@ -211,7 +213,10 @@ async function listenWith(
   appFor: (addresses: ReturnType<typeof createAddresses>) => ReturnType<typeof createApp>,
 ) {
   let app: ReturnType<typeof createApp> | undefined
-  const listening = await listen((request, env) => app?.fetch(request, env) ?? new Response(null, { status: 503 }), config)
+  const listening = await listen(
+    (request, env) => app?.fetch(request, env) ?? new Response(null, { status: 503 }),
+    config,
+  )
   const names = isLoopback(config.host)
     ? ['127.0.0.1', 'localhost']
     : [config.host.includes(':') ? `[${config.host}]` : config.host]
@@ -303,8 +308,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.stderr.write(`granary: there is no command ${command} here\n`)
     return 2
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
+    const isForPeople =
+      error instanceof ConfigError || error instanceof RegistryError || error instanceof UnusableStoreError
+    if (!isForPeople) throw error
     process.stderr.write(`granary: ${error.message}\n`)
-    return 2
+    return error instanceof ConfigError ? 2 : 1
   }
 }

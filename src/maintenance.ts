@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { rename } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { planCreateAccessKey } from './auth/identities.ts'
 import { buildConfig, ConfigError, readSettings, type Config } from './config.ts'
@@ -42,6 +42,8 @@ export const MAINTENANCE: Readonly<Record<string, Command>> = {
   restore: async (argv, open) => {
     const { config, flags, file } = read('restore FILE', argv, [], true)
     await using installation = await open(config, { forRestore: true })
+    // Counters go back to what they were: an answer that was kept after the backup could seem valid again.
+    await rm(join(config.data, 'kept'), { recursive: true, force: true })
     const progress = showProgress('restoring')
     const result = await restore({
       ...installation,

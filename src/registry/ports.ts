@@ -157,6 +157,8 @@ export interface BlobLedger {
   adoptBlobs(found: readonly { readonly sha256: Hex; readonly size: number }[], at: Instant): Promise<void>
   /** Forgets a blob if it is still marked; false where somebody refers to it again, and then its file must stay. */
   forgetBlob(sha256: Hex): Promise<boolean>
+  /** undefined where nothing refers to it. */
+  findBlob(sha256: Hex): Promise<BlobRecord | undefined>
   /** Every blob that something refers to, by sha256, for fsck. `after` need not be a blob's: any text that sorts before. */
   listBlobs(after: Hex | null, limit: number): Promise<readonly BlobRecord[]>
 }

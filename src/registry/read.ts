@@ -27,7 +27,7 @@ export type PackageSources = {
   readonly index: {
     readonly connection: ConnectionName
     /** The connection's document in the blob store, zstd-compressed. */
-    readonly document: Hex
+    readonly document: { readonly sha256: Hex; readonly size: number }
     readonly facts: NonNullable<CachedIndex['facts']>
     /** Where not null, only these versions of it count. */
     readonly only: readonly string[] | null
@@ -157,7 +157,7 @@ export async function readPackage(
 
 const liveIndex = (connection: Connection, index: CachedIndex): PackageSources['index'] =>
   index.document && index.facts
-    ? { connection: connection.name, document: index.document.sha256, facts: index.facts, only: null }
+    ? { connection: connection.name, document: index.document, facts: index.facts, only: null }
     : null
 
 /** What was fetched once stays, also when its connection is gone or denies the package: the last index, cut down to those versions. */
@@ -172,7 +172,7 @@ async function retainedIndex(
   const index = await parts.store.findIndex(connection, name.format, name.key)
   if (!index?.document || !index.facts) return null
   const only = retained.filter((version) => version.entryPoint === connection).map((version) => version.version)
-  return { connection, document: index.document.sha256, facts: index.facts, only: [...new Set(only)] }
+  return { connection, document: index.document, facts: index.facts, only: [...new Set(only)] }
 }
 
 function refuseHeld(scope: Scope, name: PackageName, facts: VersionFacts, now: Instant): void {
@@ -239,7 +239,7 @@ async function openHeld(
   )
   const part = select.sideCar ? asset.sideCar : { sha256: asset.digests.sha256, size: asset.size }
   if (!part) return version.origin === 'EXTERNAL' ? null : Promise.reject(notFound(name, `${select.file}.metadata`))
-  const body = await parts.blobs.open(part.sha256)
+  const body = await parts.blobs.open(part.sha256, part)
   if (!body) {
     if (version.origin === 'EXTERNAL') return null
     throw new Error(
@@ -336,10 +336,11 @@ async function openSideCar(
 ): Promise<OpenedAsset> {
   const missing = notFound(name, `${file.file}.metadata`)
   if (file.sideCar === null) throw missing
-  const kept =
-    (await parts.store.findSideCar(connection.name, name.format, name.key, file.file)) ??
-    (await keepSideCar(parts, connection, name, file, options))
-  const body = await parts.blobs.open(kept.sha256)
+  const known = await parts.store.findSideCar(connection.name, name.format, name.key, file.file)
+  const found = known && (await parts.blobs.open(known.sha256, known))
+  // Lost from the store, or never here: it is fetched, and kept.
+  const kept = known && found ? known : await keepSideCar(parts, connection, name, file, options)
+  const body = found ?? (await parts.blobs.open(kept.sha256, kept))
   if (!body) throw missing
   parts.used(kept.sha256)
   const opened = {

@@ -2,7 +2,7 @@ import type { Format, KeptAnswer } from '../formats/format.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { Hex, Instant } from '../registry/model.ts'
 import type { ConnectionName, PackageName } from '../registry/names.ts'
-import type { BlobStore, Clock, PackageReads, Revision } from '../registry/ports.ts'
+import type { BlobLedger, BlobStore, Clock, PackageReads, Revision } from '../registry/ports.ts'
 import type { PackageSources, ReadOptions } from '../registry/read.ts'
 import type { Scope } from '../registry/scope.ts'
 import { ByteLru } from './byte-lru.ts'
@@ -28,7 +28,7 @@ export type KeptStatus = 'hit' | 'stale' | 'miss'
 export type RevisionRead = { readonly revision: Revision; readonly index: ConnectionName | null }
 
 export type KeptParts = {
-  readonly store: PackageReads
+  readonly store: PackageReads & Pick<BlobLedger, 'condemnDamaged'>
   readonly blobs: BlobStore
   readonly clock: Clock
   readonly memory: number
@@ -87,8 +87,9 @@ export function createKept(parts: KeptParts) {
   }
 
   const make = async (want: Want, revision: Revision, options: ReadOptions): Promise<KeptEntry> => {
-    const sources = await parts.readPackage(want.scope, want.name, options)
-    const entry = await renderEntry(parts, want, revision, sources)
+    const gathered = await gather(parts, want, options)
+    const { sources } = gathered
+    const entry = await renderEntry(parts, want, revision, gathered)
     // Without the upstream's word (a publisher's look-up, an outage) the answer is right for this request only.
     if ((options.askUpstream ?? true) && !sources.stale) {
       keep(want, entry)
@@ -155,15 +156,16 @@ async function renderEntry(
   parts: KeptParts,
   want: Want,
   revision: Revision,
-  sources: PackageSources,
+  { sources, document }: Gathered,
 ): Promise<KeptEntry> {
   const now = parts.clock.now()
-  const index = sources.index && {
-    id: sources.index.document,
-    facts: sources.index.facts,
-    only: sources.index.only,
-    compressed: await readWhole(parts, sources.index.document),
-  }
+  const index = sources.index &&
+    document && {
+      id: sources.index.document.sha256,
+      facts: sources.index.facts,
+      only: sources.index.only,
+      compressed: document,
+    }
   const rendered = await parts.render(
     want.format,
     {
@@ -187,14 +189,34 @@ async function renderEntry(
   }
 }
 
-async function readWhole(parts: KeptParts, sha256: Hex): Promise<Uint8Array> {
-  await using blob = await parts.blobs.open(sha256)
-  if (!blob) throw new Error(`The index document ${sha256} is missing from the blob store`)
-  parts.used(sha256)
+type Gathered = { readonly sources: PackageSources; readonly document: Uint8Array | null }
+
+/** What the answer is made from, the index's document with it. One that was lost is given up and fetched anew, once. */
+async function gather(parts: KeptParts, want: Want, options: ReadOptions): Promise<Gathered> {
+  const sources = await parts.readPackage(want.scope, want.name, options)
+  if (!sources.index) return { sources, document: null }
+  const { sha256 } = sources.index.document
+  const document = await readDocument(parts, sources.index.document)
+  if (document) return { sources, document }
+  await parts.store.condemnDamaged([sha256])
+  const again = await parts.readPackage(want.scope, want.name, options)
+  if (!again.index) return { sources: again, document: null }
+  const fetched = await readDocument(parts, again.index.document)
+  if (!fetched) throw new Error(`The index document ${sha256} is missing from the blob store`)
+  return { sources: again, document: fetched }
+}
+
+async function readDocument(
+  parts: KeptParts,
+  document: { sha256: Hex; size: number },
+): Promise<Uint8Array | undefined> {
+  await using blob = await parts.blobs.open(document.sha256, document)
+  if (!blob) return undefined
+  parts.used(document.sha256)
   const bytes = new Uint8Array(blob.size)
   for (let at = 0; at < bytes.length;) {
     const read = await blob.read(bytes.subarray(at), at)
-    if (read === 0) throw new Error(`The index document ${sha256} ends early`)
+    if (read === 0) return undefined
     at += read
   }
   return bytes

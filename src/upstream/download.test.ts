@@ -6,6 +6,7 @@ import {
   connectionTo,
   npmFile,
   pypiFile,
+  pypiName,
   readAll,
   type Assembled,
 } from '../../test/support/upstream/assembled.ts'
@@ -118,6 +119,22 @@ describe('a download', () => {
       await assembled.upstream.download(connection, file, { deadline: soon() })
     ).landed
     await pypi.down()
+    // Landed is not enough: it may be somebody's private file, and whoever writes an index may declare any digest.
+    const unknown = assembled.upstream.download(connection, file, { deadline: soon() })
+    await expect(unknown).rejects.toMatchObject({ code: 'upstream_down' })
+    const { sha256 } = published
+    const size = published.bytes.length
+    await assembled.store.commit([
+      {
+        change: 'put-side-car',
+        connection: connection.name,
+        format: 'pypi',
+        key: pypiName('hello').key,
+        file: 'x',
+        sha256,
+        size,
+      },
+    ])
     const retained: Landed[] = []
     const again = await assembled.upstream.download(connection, file, {
       deadline: soon(),

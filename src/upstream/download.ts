@@ -4,7 +4,7 @@ import { OutboundError } from '../outbound/outbound-error.ts'
 import type { OutboundResponse } from '../outbound/request.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { Connection, IndexFile, Instant } from '../registry/model.ts'
-import type { BlobStore, Download, Landed, Upstream } from '../registry/ports.ts'
+import type { BlobLedger, BlobStore, Download, Landed, Upstream } from '../registry/ports.ts'
 import { ask, outage, type AskParts } from './ask.ts'
 import { GrowingBlob } from './growing-blob.ts'
 import { SingleFlight, type Settling } from './single-flight.ts'
@@ -12,6 +12,7 @@ import { digestsToCompute, mismatchOf } from './verify.ts'
 import { within } from './within.ts'
 
 export type DownloadParts = AskParts & {
+  readonly store: Pick<BlobLedger, 'findBlob'>
   readonly blobs: BlobStore
   readonly maxFileBytes: number
   /** The bytes were not those that the index declares. Nothing was stored. */
@@ -37,7 +38,7 @@ export function createDownloads(parts: DownloadParts): Pick<Upstream, 'download'
   return {
     async download(connection, file, options) {
       const url = fileUrl(connection, file)
-      const kept = await openKept(parts, connection, file, options.onLanded)
+      const kept = await openKept(parts, file, options.onLanded)
       if (kept) return kept
       const key = keyOf(connection, file)
       const underWay = fills.get(key)
@@ -85,20 +86,19 @@ export function fileUrl(connection: Connection, file: IndexFile): string {
   return url.href
 }
 
-/** A blob that is here already, from whatever connection or publish, is the file: its name is its digest. */
+/** A blob that some upstream gave already is the file, whichever it was: its name is its digest. */
 async function openKept(
   parts: DownloadParts,
-  connection: Connection,
   file: IndexFile,
   onLanded: OnLanded | undefined,
 ): Promise<Download | null> {
   const sha256 = file.digests.sha256?.toLowerCase()
-  const blob = sha256 === undefined ? undefined : await parts.blobs.open(sha256)
-  if (!blob || sha256 === undefined) return null
-  if (file.size !== null && file.size !== blob.size) {
-    await blob[Symbol.asyncDispose]()
-    throw mismatch(parts, connection, file, `${blob.size} bytes instead of ${file.size}`)
-  }
+  if (sha256 === undefined) return null
+  // Only what upstreams gave: an index that declares the digest of somebody's private file does not get its bytes served.
+  const record = await parts.store.findBlob(sha256)
+  if (!record?.cachedOnly || (file.size !== null && file.size !== record.size)) return null
+  const blob = await parts.blobs.open(sha256, record)
+  if (!blob) return null
   const kept: Landed = { size: blob.size, digests: { sha256 } }
   const landed = (onLanded?.(kept) ?? Promise.resolve())
     .catch((error: unknown) => parts.onLandedFailure(error, file))

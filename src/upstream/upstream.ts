@@ -11,7 +11,7 @@ import { createIndexReader, type ReadIndex } from './fetch-index.ts'
 
 export type UpstreamOptions = {
   readonly outbound: Outbound
-  readonly store: Pick<MetadataStore, 'findIndex' | 'commit'>
+  readonly store: Pick<MetadataStore, 'findIndex' | 'commit' | 'findBlob'>
   readonly blobs: BlobStore
   readonly clock: Clock
   readonly ecosystemOf: (format: FormatId) => Ecosystem

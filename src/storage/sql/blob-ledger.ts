@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sql, type ExpressionBuilder, type ExpressionWrapper, type SqlBool } from 'kysely'
 import type { Hex, Instant } from '../../registry/model.ts'
-import type { BlobLedger } from '../../registry/ports.ts'
+import type { BlobLedger, BlobRecord } from '../../registry/ports.ts'
 import { FORGOTTEN } from './changes/indexes.ts'
 import { statement, type Row, type Statement } from './executor.ts'
 import type { Source } from './reads/source.ts'
@@ -60,26 +60,34 @@ export function blobLedger(source: Source): BlobLedger {
       ])
       return forgotten?.length === 1
     },
-    async listBlobs(after, limit) {
-      const rows = await executor.all(
-        queries
-          .selectFrom('blobs')
-          .select(['sha256', 'size', 'last_used_at'])
-          .select((eb) => eb.case().when(isPublished(eb)).then(eb.lit(0)).else(eb.lit(1)).end().as('cached_only'))
+    findBlob: async (sha256) => (await readRecords(source, (query) => query.where('sha256', '=', sha256)))[0],
+    listBlobs: (after, limit) =>
+      readRecords(source, (query) =>
+        query
           .where('sha256', '>', after ?? '')
-          .where((eb) => isReferenced(eb))
           .orderBy('sha256')
-          .limit(limit)
-          .compile(),
-      )
-      return rows.map((row) => ({
-        sha256: row.sha256,
-        size: row.size,
-        lastUsedAt: row.last_used_at,
-        cachedOnly: row.cached_only === 1,
-      }))
-    },
+          .limit(limit),
+      ),
   }
+}
+
+type RecordQuery = ReturnType<typeof selectRecords>
+
+const selectRecords = ({ queries }: Source) =>
+  queries
+    .selectFrom('blobs')
+    .select(['sha256', 'size', 'last_used_at'])
+    .select((eb) => eb.case().when(isPublished(eb)).then(eb.lit(0)).else(eb.lit(1)).end().as('cached_only'))
+    .where((eb) => isReferenced(eb))
+
+async function readRecords(source: Source, narrow: (query: RecordQuery) => RecordQuery): Promise<BlobRecord[]> {
+  const rows = await source.executor.all(narrow(selectRecords(source)).compile())
+  return rows.map((row) => ({
+    sha256: row.sha256,
+    size: row.size,
+    lastUsedAt: row.last_used_at,
+    cachedOnly: row.cached_only === 1,
+  }))
 }
 
 async function touch({ executor, queries }: Source, used: Parameters<BlobLedger['touchBlobs']>[0]): Promise<void> {
