@@ -144,7 +144,7 @@ export type Source = 'flag' | 'environment' | 'file' | 'default'
 export type Flat = Readonly<Record<Key, { readonly value: string; readonly source: Source }>>
 
 /** Reads every setting as text, with where it came from. `file` is the JSON file that GRANARY_CONFIG or --config names. */
-export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): Flat {
+export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv = process.env): Flat {
   const flagged = Object.values(SETTINGS).filter((setting) => setting.flag !== '')
   const options = Object.fromEntries(
     [...flagged.map(({ flag }) => flag), 'config'].map((flag) => [flag, { type: 'string' as const }]),

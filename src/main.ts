@@ -212,16 +212,16 @@ async function listenWith(
   config: Config,
   appFor: (addresses: ReturnType<typeof createAddresses>) => ReturnType<typeof createApp>,
 ) {
-  let app: ReturnType<typeof createApp> | undefined
+  const hung: { app?: ReturnType<typeof createApp> } = {}
   const listening = await listen(
-    (request, env) => app?.fetch(request, env) ?? new Response(null, { status: 503 }),
+    (request, env) => hung.app?.fetch(request, env) ?? new Response(null, { status: 503 }),
     config,
   )
   const names = isLoopback(config.host)
     ? ['127.0.0.1', 'localhost']
     : [config.host.includes(':') ? `[${config.host}]` : config.host]
   const own = names.map((name) => `http://${name}:${listening.port}`)
-  app = appFor(createAddresses(config.publicUrls.length > 0 ? config.publicUrls : own, config.trustedProxies))
+  hung.app = appFor(createAddresses(config.publicUrls.length > 0 ? config.publicUrls : own, config.trustedProxies))
   return { url: own[0] as string, stop: listening.stop }
 }
 
@@ -246,7 +246,7 @@ const definedOnly = (upstreams: Config['upstreams']): { npmjs?: string; pypi?: s
 // ------------------------------------------------------------------------------------------- the command line
 
 async function serve(argv: readonly string[]): Promise<number> {
-  const config = buildConfig(readSettings(argv, process.env), process.cwd())
+  const config = buildConfig(readSettings(argv), process.cwd())
   const log = createLog(config.logLevel)
   for (const warning of warnings(config)) log.warn(warning)
   const server = await startServer(config, log)
@@ -284,10 +284,7 @@ const welcome = (config: Config, { url, isFirstStart }: RunningServer): string =
 
 function printConfig(argv: readonly string[]): number {
   const asJson = argv.includes('--json')
-  const flat = readSettings(
-    argv.filter((argument) => argument !== '--json'),
-    process.env,
-  )
+  const flat = readSettings(argv.filter((argument) => argument !== '--json'))
   buildConfig(flat, process.cwd())
   const settings = describeSettings(flat)
   if (asJson) process.stdout.write(`${JSON.stringify(settings, null, 2)}\n`)

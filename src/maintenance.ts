@@ -120,7 +120,7 @@ function read(usage: string, argv: readonly string[], own: readonly string[], wa
   const file = wantsFile && rest[0]?.startsWith('-') === false ? rest[0] : undefined
   if (wantsFile && file === undefined) throw new ConfigError(`usage: granary ${usage}`)
   return {
-    config: buildConfig(readSettings(wantsFile ? rest.slice(1) : rest, process.env), process.cwd()),
+    config: buildConfig(readSettings(wantsFile ? rest.slice(1) : rest), process.cwd()),
     flags,
     file: file ?? '',
   }

@@ -10,11 +10,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 /** Valid as JavaScript and as TypeScript; says who it is, and ends with the code that it is told. */
 const program = (name: string) => `
 export async function main(argv) {
-  console.log('${name} ' + argv.join(' '))
-  if (argv.includes('wait')) await new Promise((resolve) => {
-    const alive = setInterval(() => {}, 1000)
-    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => resolve(clearInterval(alive)))
+  const told = new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, resolve)
   })
+  const alive = setInterval(() => {}, 1000)
+  console.log('${name} ' + argv.join(' '))
+  if (argv.includes('wait')) await told
+  clearInterval(alive)
   return Number(argv.at(-1)) || 0
 }
 `

@@ -99,7 +99,12 @@ describe('house rules', () => {
 
   describe('of dependencies', () => {
     type Manifest = { readonly dependencies: Record<string, string>; readonly devDependencies: Record<string, string> }
-    type Locked = { readonly resolved?: string; readonly license?: string; readonly dev?: boolean }
+    type Locked = {
+      readonly resolved?: string
+      readonly license?: string
+      readonly dev?: boolean
+      readonly optionalDependencies?: Record<string, string>
+    }
     const readJson = async <T>(path: string) => JSON.parse(await readFile(join(root, path), 'utf8')) as T
     const readLock = async () =>
       Object.entries((await readJson<{ packages: Record<string, Locked> }>('package-lock.json')).packages)
@@ -107,6 +112,13 @@ describe('house rules', () => {
     it('the lock file records what a package is, never the address that it came from', async () => {
       const recorded = (await readLock()).filter(([, entry]) => entry.resolved !== undefined)
       expect(recorded.map(([path]) => path)).toEqual([])
+    })
+
+    // A registry that lacks some of them makes npm leave them out, and then `npm ci` fails everywhere.
+    it('the lock file has the packages of every platform', async () => {
+      const lock = new Map(await readLock())
+      const named = [...lock].flatMap(([, entry]) => Object.keys(entry.optionalDependencies ?? {}))
+      expect(named.filter((name) => !lock.has(`node_modules/${name}`))).toEqual([])
     })
 
     it('each has its line in docs/dependencies.md, and nothing else has', async () => {

@@ -21,14 +21,10 @@ export type EventDraft = {
 
 export type RecordedEvent = EventDraft & { readonly sequence: number; readonly state: 'pending' | 'done' }
 
-export const PACKAGE_EVENT = 'CodeArtifact Package Version State Change'
+const PACKAGE_EVENT = 'CodeArtifact Package Version State Change'
 
-export const packageSubject = (
-  domain: DomainName,
-  repository: RepositoryName,
-  format: FormatId,
-  key: PackageKey,
-): string => `package/${domain}/${repository}/${format}/${key}`
+const packageSubject = (domain: DomainName, repository: RepositoryName, format: FormatId, key: PackageKey): string =>
+  `package/${domain}/${repository}/${format}/${key}`
 
 export const actorOf = (caller: Caller): string => (caller.kind === 'anonymous' ? 'anonymous' : caller.arn)
 

@@ -97,7 +97,7 @@ export function planDisassociateConnection(
 const replace = (context: ManageContext, view: DomainView, repository: Repository): Planned => ({
   repository,
   changes: [
-    { change: 'set-repository', repository, plannedAt: context.topology },
+    { change: 'set-repository', repository, plannedAt: view.counter },
     event(context, view, 'Repository Updated', repository),
   ],
 })

@@ -21,7 +21,7 @@ import type { DomainView } from './topology.ts'
 
 const OWNER = parseAccountId('111122223333')
 const TEAM = parseDomainName('team')
-const context: ManageContext = { caller: ANONYMOUS, now: 1000, topology: 7, id: () => 'an-id' }
+const context: ManageContext = { caller: ANONYMOUS, now: 1000, id: () => 'an-id' }
 const refusedWith = (code: string) => expect.objectContaining({ code })
 
 const repository = (name: string, rest: Partial<Repository> = {}): Repository => ({
@@ -48,6 +48,7 @@ const store = repository('store', { connections: [npmjs.name] })
 const main = repository('main', { upstreams: [store.name], description: 'old' })
 
 const viewOf = (repositories: readonly Repository[], rules: DomainView['rules'] = []): DomainView => ({
+  counter: 7,
   domain: { name: TEAM, owner: OWNER, createdAt: 1, reserved: [] },
   repositories: new Map(repositories.map((one) => [one.name, one])),
   connections: new Map([[npmjs.name, npmjs]]),

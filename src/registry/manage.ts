@@ -5,15 +5,8 @@ import type { AccountId, DomainName } from './names.ts'
 
 // Plans of what people manage: each turns a wish and what is there into changes, or refuses it. They are pure but for `id`.
 
-/** Who manages, when, and where new ids come from. */
-export type ManageContext = {
-  readonly caller: Caller
-  readonly now: Instant
-  /** The topology counter as it was before what the plan looks at was read. */
-  readonly topology: number
-  /** UUIDs. */
-  readonly id: () => string
-}
+/** Who manages, when, and where new ids (UUIDs) come from. */
+export type ManageContext = { readonly caller: Caller; readonly now: Instant; readonly id: () => string }
 
 /** The event of a plan, as its last change. `type` is noun and past participle: `Domain Created`. */
 export const announce = (

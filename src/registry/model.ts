@@ -1,12 +1,4 @@
-import type {
-  AccountId,
-  ConnectionName,
-  DomainName,
-  FormatId,
-  PackageKey,
-  PackageName,
-  RepositoryName,
-} from './names.ts'
+import type { AccountId, ConnectionName, DomainName, FormatId, PackageKey, RepositoryName } from './names.ts'
 
 /** Milliseconds since 1970-01-01T00:00:00Z. */
 export type Instant = number
@@ -243,5 +235,3 @@ export type CachedIndex = {
   /** Moves whenever the document or the state does; kept answers are bound to it. */
   readonly revision: number
 }
-
-export type { PackageName }

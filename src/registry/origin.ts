@@ -14,7 +14,7 @@ export type OriginFacts = {
   readonly packages: readonly Package[]
 }
 
-export const isReserved = ({ domain, name }: Pick<OriginFacts, 'domain' | 'name'>): boolean =>
+const isReserved = ({ domain, name }: Pick<OriginFacts, 'domain' | 'name'>): boolean =>
   domain.reserved.some(({ format, prefix }) => format === name.format && name.key.startsWith(prefix))
 
 /** The name belongs to the domain: published here once, or under a reserved prefix. */

@@ -225,8 +225,11 @@ export interface PendingBlob extends AsyncDisposable {
 }
 
 export interface BlobStore {
-  /** `digests`: algorithms to compute besides sha256. */
-  begin(options?: { digests?: readonly DigestAlgorithm[] }): Promise<PendingBlob>
+  /**
+   * `digests`: algorithms to compute besides sha256. `size`: how many bytes will come, where that is known: `disk_full` at
+   * once where there is clearly no room for them.
+   */
+  begin(options?: { digests?: readonly DigestAlgorithm[]; size?: number }): Promise<PendingBlob>
   /** undefined where there is no such blob, or where it has not the size that is expected of it: then it is damaged, as good as lost. */
   open(
     sha256: Hex,

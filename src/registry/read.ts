@@ -81,7 +81,7 @@ export type ReadParts = {
   readonly onRetentionFailure: (error: unknown, file: string) => void
 }
 
-export const notFound = (name: PackageName, what?: string): RegistryError =>
+const notFound = (name: PackageName, what?: string): RegistryError =>
   new RegistryError(
     'not_found',
     what ? `${what} of ${displayName(name)} was not found` : `${displayName(name)} was not found`,
@@ -243,7 +243,7 @@ async function openHeld(
   if (!body) {
     if (version.origin === 'EXTERNAL') return null
     throw new Error(
-      `The blob ${part.sha256} of ${displayName(name)} ${version.version} ${select.file} is missing from the store`,
+      `The blob ${part.sha256} of ${displayName(name)} ${version.version} ${select.file} is missing or cut short`,
     )
   }
   parts.used(part.sha256)

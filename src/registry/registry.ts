@@ -1,4 +1,3 @@
-import type { Tag } from './model.ts'
 import type { PackageName } from './names.ts'
 import type { BlobStore, DigestAlgorithm, PendingBlob } from './ports.ts'
 import { publish, type PublishRequest, type PublishResult } from './publish.ts'
@@ -36,8 +35,6 @@ export type Registry = {
   putTag(scope: Scope, name: PackageName, tag: string, version: string): Promise<void>
   deleteTag(scope: Scope, name: PackageName, tag: string): Promise<void>
 }
-
-export type { Tag }
 
 export function createRegistry(
   parts: ReadParts & { readonly blobs: BlobStore; readonly require: RequirePackageAction },

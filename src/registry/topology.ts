@@ -6,8 +6,8 @@ import type { TopologyReads } from './ports.ts'
 import { TopologyCache } from './topology-cache.ts'
 
 /** CodeArtifact's limits. */
-export const MAX_DIRECT_UPSTREAMS = 10
-export const MAX_SEARCHED_REPOSITORIES = 25
+const MAX_DIRECT_UPSTREAMS = 10
+const MAX_SEARCHED_REPOSITORIES = 25
 
 /** Everything about one domain that requests need, as it stood at one value of the topology counter. */
 export type DomainView = {

@@ -108,6 +108,3 @@ async function trim(root: string, limitBytes: number): Promise<void> {
     total -= file.size
   }
 }
-
-/** For tests and for an operator who wants none. */
-export const noKeptFiles: KeptFiles = { read: async () => undefined, write: () => {}, async [Symbol.asyncDispose]() {} }

@@ -161,7 +161,6 @@ async function renderEntry(
   const now = parts.clock.now()
   const index = sources.index &&
     document && {
-      id: sources.index.document.sha256,
       facts: sources.index.facts,
       only: sources.index.only,
       compressed: document,

@@ -55,7 +55,7 @@ function identitySubject(
 ): Subject {
   const account = parseAccountId(input.account ?? caller.account)
   return {
-    // As IAM has it: a listing of users is asked of the path that they all begin with.
+    // As IAM has it: a listing of users, which names none, is asked of what all their ARNs begin with.
     resource: kind === 'account' ? `arn:aws:iam::${account}:root` : arn.user(account, input.user ?? ''),
     owner: caller.account === config.operatorAccount ? caller.account : account,
     domain: null,

@@ -104,7 +104,7 @@ async function run(
     parts,
     caller,
     target: subject.target(),
-    manage: { caller, now: parts.clock.now(), topology, id: randomUUID },
+    manage: { caller, now: parts.clock.now(), id: randomUUID },
     host,
     require,
   }

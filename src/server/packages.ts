@@ -70,6 +70,7 @@ export async function servePackages(
     const context = contextOf(parts, { format, request, query, scope, read, exchange })
     const answer = await route.handle(context)
     if (answer.kind === 'asset') exchange.cache = { kind: 'asset', status: answer.asset.cache }
+    if (exchange.cache) response.setHeader('x-cache', exchange.cache.status)
     await send(request, response, answer)
   } catch (error) {
     const known = exchange.explain(error)

@@ -23,7 +23,6 @@ export async function sendAsset(
     'accept-ranges': 'bytes',
     'content-security-policy': "default-src 'none'; sandbox",
     'content-disposition': `attachment; filename="${asset.file.replace(/[^\w.+@-]/g, '_')}"`,
-    'x-cache': asset.cache,
   }
   if (asset.etag !== null) headers['etag'] = asset.etag
   if (asset.etag !== null && matchesEtag(request.headers['if-none-match'], asset.etag)) {
@@ -45,6 +44,8 @@ export async function sendAsset(
     response.end()
     return
   }
+  // Of a file that still arrives, only the end is withheld until it was verified: a part without it waits for that.
+  if (range && size !== null && until < size && asset.cache !== 'hit') await body.read(Buffer.alloc(1), size - 1)
   // The first bytes are read before the headers go out: what fails before them still gets a proper error.
   const first = Buffer.allocUnsafe(Math.min(CHUNK, until - from))
   const read = from < until ? await body.read(first, from) : 0

@@ -38,7 +38,8 @@ async function read({ renderer, fetched, name }: ReadIndexJob): Promise<ReadInde
 export type RenderJob = {
   readonly renderer: string
   readonly input: Omit<RenderInput, 'index'> & {
-    readonly index: (Omit<NonNullable<RenderInput['index']>, 'document'> & { readonly compressed: Uint8Array }) | null
+    readonly index:
+      (Omit<NonNullable<RenderInput['index']>, 'document' | 'id'> & { readonly compressed: Uint8Array }) | null
   }
   readonly encoding: 'identity' | 'gzip'
 }
@@ -66,13 +67,9 @@ async function draw({ renderer, input, encoding }: RenderJob): Promise<RenderRes
 }
 
 /** Blobs are named after their compressed bytes; a renderer that remembers parsed documents knows them by the document's own digest. */
-function decompressed({
-  compressed,
-  id: _,
-  ...index
-}: NonNullable<RenderJob['input']['index']>): NonNullable<RenderInput['index']> {
-  const document = zstdDecompressSync(compressed)
-  return { ...index, document, id: sha256(document).toString('hex') }
+function decompressed(index: NonNullable<RenderJob['input']['index']>): NonNullable<RenderInput['index']> {
+  const document = zstdDecompressSync(index.compressed)
+  return { document, id: sha256(document).toString('hex'), facts: index.facts, only: index.only }
 }
 
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest()

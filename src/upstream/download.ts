@@ -188,7 +188,7 @@ class Fill {
     const { blobs, maxFileBytes } = this.#parts
     if (response.status !== 200) throw gone(this.#connection, this.#file.file)
     const size = this.#sizeOf(response)
-    const pending = await blobs.begin({ digests: digestsToCompute(this.#file.digests) })
+    const pending = await blobs.begin({ digests: digestsToCompute(this.#file.digests), ...(size !== null && { size }) })
     this.blob.start(pending, size)
     this.#begun.resolve()
     for await (const chunk of decodedBody(response)) {

@@ -4,6 +4,7 @@ import { zstdCompress } from 'node:zlib'
 import { DECODABLE, readBody } from '../outbound/body.ts'
 import type { OutboundResponse } from '../outbound/request.ts'
 import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
+import { RegistryError } from '../registry/errors.ts'
 import type { CachedIndex, Connection } from '../registry/model.ts'
 import { displayName, type FormatId, type PackageName } from '../registry/names.ts'
 import type { BlobStore, IndexAnswer, MetadataStore, Upstream } from '../registry/ports.ts'
@@ -85,9 +86,13 @@ const slow = (connection: Connection, name: PackageName) =>
   outage('slow', `${connection.name} did not answer in time when asked for ${displayName(name)}`)
 
 function staleCopy(index: CachedIndex, error: unknown): IndexAnswer {
-  if (!isOutage(error)) throw error
+  if (!isOutage(error) && !isUnwritten(error)) throw error
   return { index, stale: true }
 }
+
+/** What came could not be written down. What is here already can be read all the same. */
+const isUnwritten = (error: unknown): boolean =>
+  error instanceof RegistryError && (error.code === 'disk_full' || error.code === 'busy')
 
 type Answer =
   | { readonly kind: 'unchanged' | 'absent'; readonly headers: Readonly<Record<string, string>> }

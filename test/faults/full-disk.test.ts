@@ -15,7 +15,7 @@ import { smallDisk, type SmallDisk } from '../support/small-disk.ts'
 import { startNpmUpstream, type NpmUpstream } from '../support/upstream/npm.ts'
 import { startPypiUpstream, type PypiUpstream } from '../support/upstream/pypi.ts'
 
-const DISK_BYTES = 32_000_000
+const DISK_BYTES = 100_000_000
 const FILE_BYTES = 2_000_000
 
 /** What of an installation is on the small disk, and how much room is left there while it is asked to write. */
@@ -100,7 +100,10 @@ async function downloadWhileFull({ caller }: Scene, cold: Cold): Promise<'refuse
   return 'refused'
 }
 
-async function expectReadable({ caller }: Scene, files: readonly { readonly url: string; readonly bytes: Uint8Array }[]) {
+async function expectReadable(
+  { caller }: Scene,
+  files: readonly { readonly url: string; readonly bytes: Uint8Array }[],
+) {
   for (const { url, bytes } of files) {
     const { status, body } = await caller.get(url)
     expect(status, url).toBe(200)
@@ -118,7 +121,8 @@ describe.each(DISKS)('a full disk that holds $holds', ({ holds, rooms }) => {
     await using cleanUp = new AsyncDisposableStack()
     cleanUp.defer(() => rm(elsewhere, { recursive: true, force: true, maxRetries: 5 }))
     const data = holds === 'files' ? join(elsewhere, 'data') : join(disk.folder, 'data')
-    const blobs = holds === 'database' ? join(elsewhere, 'blobs') : holds === 'files' ? join(disk.folder, 'blobs') : null
+    const blobs =
+      holds === 'database' ? join(elsewhere, 'blobs') : holds === 'files' ? join(disk.folder, 'blobs') : null
     await using granary = await startGranary({
       data,
       env: {
@@ -136,7 +140,10 @@ describe.each(DISKS)('a full disk that holds $holds', ({ holds, rooms }) => {
     await expectReadable(scene, fetched)
     const known = [
       ...(await Promise.all(
-        before.map(async ({ format, name, bytes }) => ({ url: (await caller.list(format, name))[0]?.url ?? '', bytes })),
+        before.map(async ({ format, name, bytes }) => ({
+          url: (await caller.list(format, name))[0]?.url ?? '',
+          bytes,
+        })),
       )),
       ...fetched,
     ]

@@ -45,7 +45,8 @@ describe('a server that is killed while files arrive from upstream', () => {
 
         const downloads = [...wanted, ...wanted].map(({ url, bytes }) =>
           caller.get(url).then(
-            ({ status, body }) => (status === 200 && body.equals(bytes) ? 'finished' : `${status}, ${body.length} bytes`),
+            ({ status, body }) =>
+              status === 200 && body.equals(bytes) ? 'finished' : `${status}, ${body.length} bytes`,
             () => 'brokenOff',
           ),
         )

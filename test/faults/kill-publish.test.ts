@@ -55,10 +55,16 @@ async function publishUntilKilled(
 }
 
 /** What is there of an upload, by every door: 'whole', 'nothing', or a description of what is wrong. */
-async function look(caller: Caller, events: readonly LoggedEvent[], all: readonly Sent[], upload: Upload): Promise<string> {
+async function look(
+  caller: Caller,
+  events: readonly LoggedEvent[],
+  all: readonly Sent[],
+  upload: Upload,
+): Promise<string> {
   const listed = (await caller.list(upload.format, upload.name)).find(({ file }) => file === upload.file)
   const expected = upload.format === 'npm' ? upload.integrity : upload.sha256
-  const path = upload.format === 'npm' ? `${upload.path}/-/${upload.file}` : `packages/sha256/${upload.sha256}/${upload.file}`
+  const path =
+    upload.format === 'npm' ? `${upload.path}/-/${upload.file}` : `packages/sha256/${upload.sha256}/${upload.file}`
   const { status, body } = await caller.get(listed?.url ?? caller.address(upload.format, path))
   const isRight = status === 200 && createHash('sha256').update(body).digest('hex') === upload.sha256
   // A version's events are counted against all of its files that are there.

@@ -50,7 +50,10 @@ export const callerAt = (granary: Granary, { token }: Caller, credentials: Crede
 
 function callerWith(granary: Granary, token: string, client: () => Client): Caller {
   const authorized = (url: string, asked: Asked = {}) =>
-    [new URL(url, granary.url).href, { ...asked, headers: { authorization: `Bearer ${token}`, ...asked.headers } }] as const
+    [
+      new URL(url, granary.url).href,
+      { ...asked, headers: { authorization: `Bearer ${token}`, ...asked.headers } },
+    ] as const
   const address: Caller['address'] = (format, path, repository = 'main') =>
     `${granary.url}/${format}/local/${repository}/${path}`
   const get: Caller['get'] = (url, asked) => ask(...authorized(url, asked))

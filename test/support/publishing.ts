@@ -21,7 +21,11 @@ export type Upload = {
 }
 
 /** As `npm publish` sends it. `extra`: more files of the tarball. */
-export async function npmUpload(name: string, version: string, extra: Readonly<Record<string, Uint8Array>> = {}): Promise<Upload> {
+export async function npmUpload(
+  name: string,
+  version: string,
+  extra: Readonly<Record<string, Uint8Array>> = {},
+): Promise<Upload> {
   const packageJson = { name, version, description: 'of a test', main: 'index.js' }
   const bytes = await packTarball('package', {
     'package.json': JSON.stringify(packageJson),

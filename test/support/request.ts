@@ -18,7 +18,10 @@ export type Asked = {
 }
 
 /** An answer's head; its body is read, or left standing, by whoever asked. Each request has a connection of its own. */
-export function open(url: string, { method = 'GET', headers = {}, body, timeout = 60_000 }: Asked = {}): Promise<IncomingMessage> {
+export function open(
+  url: string,
+  { method = 'GET', headers = {}, body, timeout = 60_000 }: Asked = {},
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(url, { method, headers, agent: false, signal: AbortSignal.timeout(timeout) }, resolve)
     request.on('error', reject)

@@ -29,7 +29,9 @@ export function storedFiles(data: string): StoredFiles {
       const wrong: string[] = []
       for (const sha256 of await names()) {
         if (right.has(sha256)) continue
-        const actual = createHash('sha256').update(await readFile(pathOf(sha256))).digest('hex')
+        const actual = createHash('sha256')
+          .update(await readFile(pathOf(sha256)))
+          .digest('hex')
         if (actual === sha256) right.add(sha256)
         else wrong.push(sha256)
       }

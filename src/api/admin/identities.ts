@@ -126,7 +126,7 @@ export const listUsers = operation({
   input: inAccount,
   output: z.object({ users: z.array(user) }),
   action: 'granary:ListUsers',
-  resource: 'account',
+  resource: 'user',
   examples: [{ title: 'All users', input: { account: '111122223333' }, output: { users: [EXAMPLE_USER] } }],
 })
 

@@ -156,7 +156,8 @@ async function receive(
   try {
     await allowed
     const blob = await beginBlob()
-    for await (const chunk of part) await blob.write(chunk as Uint8Array)
+    // A part that was destroyed can no longer be read to its end, and the form waits for that.
+    for await (const chunk of part.iterator({ destroyOnReturn: false })) await blob.write(chunk as Uint8Array)
     return { name, blob }
   } catch (error) {
     part.resume()

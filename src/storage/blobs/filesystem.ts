@@ -7,6 +7,7 @@ import { asRegistryError, unlessMissing } from './disk-errors.ts'
 import { type FileSystem, Layout, syncFolder } from './layout.ts'
 import { isLeftBehind } from './owned-files.ts'
 import { beginFile } from './pending-file.ts'
+import { requireRoom } from './room.ts'
 import { type Removal, type RemoveOptions, Trash } from './trash.ts'
 
 export type FilesystemOptions = {
@@ -61,8 +62,12 @@ class FilesystemBlobs implements BlobStore {
     this.#now = now
   }
 
-  begin(options: { digests?: readonly DigestAlgorithm[] } = {}): Promise<PendingBlob> {
-    return beginFile(this.#fs, this.#layout, this.#now, options.digests ?? [])
+  async begin({
+    digests = [],
+    size,
+  }: { digests?: readonly DigestAlgorithm[]; size?: number } = {}): Promise<PendingBlob> {
+    if (size !== undefined) await requireRoom(this.#layout.tmp, size)
+    return beginFile(this.#fs, this.#layout, this.#now, digests)
   }
 
   async open(sha256: Hex, expected?: { readonly size: number }): Promise<BlobFile | undefined> {

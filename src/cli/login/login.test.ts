@@ -1,0 +1,202 @@
+import { chmod, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { carryOut, describeSteps } from './carry-out.ts'
+import { npm, yarn } from './npm.ts'
+import { pip, poetry, twine, uv } from './pypi.ts'
+import type { Place, Registry, Step, Tool } from './setup.ts'
+import { setBlock } from './text-block.ts'
+
+const TOKEN = 'eyJhbGciOiJFZERTQSJ9.e30.c2ln'
+
+const registryAt = (url: string, scope: string | null = null): Registry => ({
+  endpoint: new URL(url),
+  token: TOKEN,
+  scope,
+})
+const NPM = registryAt('http://127.0.0.1:8787/npm/local/main/')
+const PYPI = registryAt('http://127.0.0.1:8787/pypi/local/main/')
+
+const place = (rest: Partial<Place> = {}): Place => ({
+  home: '/home/me',
+  platform: 'linux',
+  env: {},
+  exists: () => false,
+  output: async () => null,
+  ...rest,
+})
+
+/** What each file holds afterwards that held `before`. */
+async function edited(tool: Tool, registry: Registry, where: Place, before = ''): Promise<Record<string, string>> {
+  const steps = await tool.plan(registry, where)
+  return Object.fromEntries(steps.flatMap((step) => (step.step === 'edit' ? [[step.file, step.write(before)]] : [])))
+}
+
+const commands = (steps: readonly Step[]) =>
+  steps.flatMap((step) => (step.step === 'run' ? [[step.program, ...step.args].join(' ')] : []))
+
+describe('npm, pnpm and bun', () => {
+  it('keep what else is in the file', async () => {
+    const before = 'fund=false\nregistry=https://old.example/\n@other:registry=https://other.example/\n'
+    expect(await edited(npm, NPM, place(), before)).toEqual({
+      '/home/me/.npmrc':
+        'fund=false\nregistry = http://127.0.0.1:8787/npm/local/main/\n@other:registry=https://other.example/\n' +
+        `//127.0.0.1:8787/npm/local/main/:_authToken = ${TOKEN}\n`,
+    })
+  })
+
+  it('take a scope only, in the file that npm is told to use', async () => {
+    const scoped = registryAt('https://granary.example/npm/local/main/', '@acme')
+    expect(await edited(npm, scoped, place({ env: { NPM_CONFIG_USERCONFIG: '/etc/me.npmrc' } }))).toEqual({
+      '/etc/me.npmrc':
+        '@acme:registry = https://granary.example/npm/local/main/\n' +
+        `//granary.example/npm/local/main/:_authToken = ${TOKEN}\n`,
+    })
+  })
+})
+
+describe('yarn', () => {
+  it('has npm send the token always, in version 1', async () => {
+    const files = await edited(yarn, NPM, place({ output: async () => '1.22.22' }))
+    expect(files['/home/me/.npmrc']).toContain('//127.0.0.1:8787/npm/local/main/:always-auth = true\n')
+  })
+
+  it('is told by its own command later on, with the hosts that it knows', async () => {
+    const answers: Record<string, string> = { '--version': '4.9.0', config: '["other.example"]' }
+    const output: Place['output'] = async (_, [first = '']) => answers[first] ?? null
+    const steps = await yarn.plan(NPM, place({ output }))
+    expect(commands(steps)).toEqual([
+      'yarn config set --home npmRegistryServer http://127.0.0.1:8787/npm/local/main',
+      `yarn config set --home npmRegistries["//127.0.0.1:8787/npm/local/main"].npmAuthToken ${TOKEN}`,
+      'yarn config set --home npmRegistries["//127.0.0.1:8787/npm/local/main"].npmAlwaysAuth true',
+      'yarn config set --home --json unsafeHttpWhitelist ["other.example","127.0.0.1"]',
+    ])
+    // Before the token is in it, and after Yarn may have written the file anew.
+    expect([steps[0], steps.at(-1)]).toEqual([
+      { step: 'protect', file: '/home/me/.yarnrc.yml' },
+      { step: 'protect', file: '/home/me/.yarnrc.yml' },
+    ])
+  })
+})
+
+describe('pip', () => {
+  const url = (host: string) => `index-url = http://aws:${TOKEN}@${host}/pypi/local/main/simple/\n`
+
+  it.each([
+    ['Linux', {}, '/home/me/.config/pip/pip.conf'],
+    ['Linux with a folder of its own', { env: { XDG_CONFIG_HOME: '/xdg' } }, '/xdg/pip/pip.conf'],
+    ['macOS', { platform: 'darwin' }, '/home/me/.config/pip/pip.conf'],
+    [
+      'macOS with its old folder',
+      { platform: 'darwin', exists: () => true },
+      '/home/me/Library/Application Support/pip/pip.conf',
+    ],
+  ] as const)('finds its file on %s', async (_, rest, file) => {
+    expect(await edited(pip, PYPI, place(rest))).toEqual({ [file]: `[global]\n${url('127.0.0.1:8787')}` })
+  })
+
+  it('trusts plain http elsewhere, besides what it trusts', async () => {
+    const before = '[global]\nindex_url = https://old.example/\ntrusted-host = other.example\n'
+    const files = await edited(pip, registryAt('http://granary.example:8787/pypi/local/main/'), place(), before)
+    expect(Object.values(files)).toEqual([
+      `[global]\n${url('granary.example:8787')}trusted-host = other.example\n    granary.example:8787\n`,
+    ])
+  })
+
+  it('needs to trust nobody over https', async () => {
+    const files = await edited(pip, registryAt('https://granary.example/pypi/local/main/'), place())
+    expect(Object.values(files).join('')).not.toContain('trusted-host')
+  })
+})
+
+describe('twine', () => {
+  it('keeps other indexes, and logs in twice as well as once', async () => {
+    const before = '[distutils]\nindex-servers = other\n\n[other]\nrepository = https://other.example/\n'
+    const { '/home/me/.pypirc': once = '' } = await edited(twine, PYPI, place(), before)
+    expect(once).toBe(
+      '[distutils]\nindex-servers =\n    other\n    granary\n\n[other]\nrepository = https://other.example/\n\n' +
+        `[granary]\nrepository = http://127.0.0.1:8787/pypi/local/main/\nusername = aws\npassword = ${TOKEN}\n`,
+    )
+    expect(await edited(twine, PYPI, place(), once)).toEqual({ '/home/me/.pypirc': once })
+  })
+})
+
+describe('uv', () => {
+  it('writes one part of its file', async () => {
+    const before = '# mine\ncache-dir = "/cache"\n'
+    const { '/home/me/.config/uv/uv.toml': once = '' } = await edited(uv, PYPI, place(), before)
+    expect(once).toMatch(/^# mine\ncache-dir = "\/cache"\n\n# granary: begin/)
+    expect(once).toContain(`url = "http://aws:${TOKEN}@127.0.0.1:8787/pypi/local/main/simple/"\n`)
+    expect(once).toContain('default = true\n')
+    expect(await edited(uv, PYPI, place(), once)).toEqual({ '/home/me/.config/uv/uv.toml': once })
+  })
+
+  it('leaves what stands behind its part', () => {
+    const first = setBlock('a = 1\n', ['b = 2'])
+    const moved = setBlock(`${first}[c]\nd = 3\n`, ['b = 4'])
+    expect(moved).toBe(`a = 1\n\n[c]\nd = 3\n\n${first.slice(first.indexOf('#')).replace('b = 2', 'b = 4')}`)
+  })
+})
+
+describe('poetry', () => {
+  it('is told by its own command', async () => {
+    expect(commands(await poetry.plan(PYPI, place()))).toEqual([
+      'poetry config repositories.granary http://127.0.0.1:8787/pypi/local/main/',
+      `poetry config -- http-basic.granary aws ${TOKEN}`,
+    ])
+  })
+})
+
+describe('carrying out', () => {
+  let folder = ''
+  beforeEach(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'granary-login-'))
+  })
+  afterEach(() => rm(folder, { recursive: true }))
+  const modeOf = async (file: string) => (await stat(file)).mode & 0o777
+  const edit = (file: string, text: string): Step => ({ step: 'edit', file, write: () => text })
+
+  it('makes files, and folders, that only their owner reads', async () => {
+    const file = path.join(folder, 'deep', 'er', 'file')
+    await carryOut([edit(file, 'secret')], {})
+    expect(await readFile(file, 'utf8')).toBe('secret')
+    expect(await modeOf(file)).toBe(0o600)
+  })
+
+  it('takes away what others could read, and follows a link', async () => {
+    const [real, link] = [path.join(folder, 'real'), path.join(folder, 'link')]
+    await writeFile(real, 'old')
+    await chmod(real, 0o644)
+    await symlink(real, link)
+    await carryOut([edit(link, 'new')], {})
+    expect(await readFile(real, 'utf8')).toBe('new')
+    expect(await modeOf(real)).toBe(0o600)
+    const other = path.join(folder, 'other')
+    await carryOut([{ step: 'protect', file: other }], {})
+    expect(await modeOf(other)).toBe(0o600)
+  })
+
+  it('runs programs and says which one failed, without its arguments', async () => {
+    const run = (script: string): Step => ({ step: 'run', program: process.execPath, args: ['-e', script, TOKEN] })
+    expect(await carryOut([run('0'), { step: 'tell', text: 'done' }], {})).toEqual(['done'])
+    const failing = carryOut([run('console.error("no such setting"); process.exit(3)')], {})
+    await expect(failing).rejects.toMatchObject({ message: expect.stringMatching(/failed: no such setting$/) })
+    await expect(failing).rejects.not.toMatchObject({ message: expect.stringContaining(TOKEN) })
+    const missing: Step = { step: 'run', program: path.join(folder, 'absent'), args: [] }
+    await expect(carryOut([missing], {})).rejects.toThrow('was not found: install it')
+  })
+
+  it('describes itself without the token', async () => {
+    const file = path.join(folder, 'npmrc')
+    await writeFile(file, 'fund=false\n//h/:_authToken = old\n')
+    const steps: Step[] = [
+      edit(file, `fund=false\n//h/:_authToken = ${TOKEN}\n`),
+      { step: 'run', program: 'yarn', args: ['config', 'set', "it's", TOKEN] },
+    ]
+    expect(await describeSteps(steps, TOKEN)).toBe(
+      `write to ${file} (replacing 1 line):\n  //h/:_authToken = ***\nrun: yarn config set 'it'\\''s' ***\n`,
+    )
+    expect(await readFile(file, 'utf8')).toContain('old')
+  })
+})

@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { main } from '../../src/cli/main.ts'
+import { startManagement, type ManagementServer } from '../support/management-server.ts'
+
+// `granary …` as typed, against the management API.
+
+async function granary(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const written = { out: '', err: '' }
+  const terminal = { out: (text: string) => (written.out += text), err: (text: string) => (written.err += text) }
+  const code = await main(argv, { terminal, env: { HOME: '/nonexistent', GRANARY_DATA: '/nonexistent', ...env } })
+  return { code, ...written }
+}
+
+const operatorOf = ({ url, key }: ManagementServer) => ({
+  GRANARY_URL: url,
+  GRANARY_ACCESS_KEY_ID: key.accessKeyId,
+  GRANARY_SECRET_ACCESS_KEY: key.secretAccessKey,
+})
+
+const COMMANDS = [
+  'login',
+  'token',
+  'whoami',
+  ...['create', 'list', 'delete'].map((verb) => `domain ${verb}`),
+  ...['create', 'update', 'list', 'delete'].map((verb) => `repository ${verb}`),
+  ...['create', 'list', 'delete'].map((verb) => `connection ${verb}`),
+  ...['list', 'origin'].map((verb) => `package ${verb}`),
+  ...['add', 'list', 'remove'].map((verb) => `reserve ${verb}`),
+  ...['create', 'list', 'delete'].map((verb) => `rule ${verb}`),
+  ...['list', 'tail'].map((verb) => `events ${verb}`),
+  ...['create', 'list'].map((verb) => `account ${verb}`),
+  ...['create', 'list', 'delete'].map((verb) => `user ${verb}`),
+  ...['create', 'list', 'revoke'].map((verb) => `key ${verb}`),
+  ...['attach-user', 'list-user', 'detach-user'].map((verb) => `policy ${verb}`),
+]
+
+describe('help', () => {
+  it.each(COMMANDS)('of %s has examples', async (command) => {
+    const { code, out } = await granary([...command.split(' '), '--help'])
+    expect(code).toBe(0)
+    expect(out).toContain(`Usage: granary ${command}`)
+    expect(out).toMatch(new RegExp(`Examples:\\n  \\$ .*granary ${command}`))
+    expect(out).toContain('--json')
+  })
+
+  it('lists what runs on the machine of the server, and the exit codes', async () => {
+    const { code, out } = await granary(['--help'])
+    expect(code).toBe(0)
+    for (const name of ['serve', 'config', 'backup', 'restore', 'fsck'])
+      expect(out).toMatch(new RegExp(`^  ${name} `, 'm'))
+    expect(out).toContain('Exit codes: 0 done')
+  })
+})
+
+describe('exit codes', () => {
+  it.each([
+    ['an unknown command', ['repositry']],
+    ['an unknown option', ['whoami', '--nope']],
+    ['a missing argument', ['domain', 'create']],
+    ['a command without its verb', ['domain']],
+    ['an unknown tool', ['login', 'gem']],
+    ['a bad duration', ['token', '--duration', 'long']],
+    ['a URL that is none', ['whoami', '--url', 'localhost:8787']],
+    ['a scope for pip', ['login', 'pip', '--scope', '@acme']],
+    ['a command of the machine', ['serve', '--port', '0']],
+  ])('are 2 for %s', async (_, argv) => {
+    const { code, out, err } = await granary(argv, { GRANARY_TOKEN: 't' })
+    expect(code).toBe(2)
+    expect(out).toBe('')
+    expect(err).not.toBe('')
+  })
+
+  it('tell what went wrong', async () => {
+    await using server = await startManagement()
+    const env = operatorOf(server)
+    expect(await granary(['whoami'], { GRANARY_URL: server.url })).toMatchObject({ code: 3 })
+    const wrong = { ...env, GRANARY_SECRET_ACCESS_KEY: 'wrong' }
+    expect(await granary(['whoami'], wrong)).toMatchObject({
+      code: 3,
+      err: expect.stringMatching(/^granary: .*signature/),
+    })
+    expect(await granary(['domain', 'delete', 'absent'], env)).toMatchObject({ code: 4 })
+    expect(await granary(['domain', 'create', 'local'], env)).toMatchObject({ code: 1 })
+    expect(await granary(['whoami', '--url', 'http://127.0.0.1:9'], env)).toMatchObject({ code: 1 })
+  })
+})
+
+describe('commands', () => {
+  it('make, show and delete', async () => {
+    await using server = await startManagement()
+    const env = operatorOf(server)
+    const done = async (...argv: string[]) => {
+      const result = await granary(argv, env)
+      expect(result, `${argv.join(' ')}: ${result.err}`).toMatchObject({ code: 0 })
+      return result.out
+    }
+    const json = async (...argv: string[]) => JSON.parse(await done(...argv, '--json')) as unknown
+
+    expect(await done('domain', 'create', 'team')).toBe(
+      'Created arn:aws:codeartifact:us-east-1:000000000000:domain/team\n',
+    )
+    await done('repository', 'create', 'store', '--domain', 'team', '--connection', 'public:npmjs')
+    expect(await done('repository', 'create', 'app', '--domain', 'team', '--upstream', 'store')).toMatch(
+      /^Upstreams +store$/m,
+    )
+    expect(await json('repository', 'list', '--domain', 'team')).toMatchObject([{ name: 'app' }, { name: 'store' }])
+    expect(await done('repository', 'update', 'app', '--domain', 'team', '--no-upstream')).not.toContain('Upstreams')
+    expect(await granary(['repository', 'update', 'app', '--domain', 'team'], env)).toMatchObject({ code: 2 })
+
+    const origin = await done('package', 'origin', 'npm:@acme/hello', '--publish', 'allow', '--upstream', 'block')
+    expect(origin).toMatch(/Publish +ALLOW\nUpstream +BLOCK\n/)
+    expect(await json('package', 'origin', 'npm:@acme/hello', '--upstream', 'allow')).toEqual({
+      restrictions: { publish: 'ALLOW', upstream: 'ALLOW' },
+    })
+    expect(await json('package', 'list')).toMatchObject([{ format: 'npm', namespace: 'acme', package: 'hello' }])
+
+    expect(await json('reserve', 'add', 'npm:@acme/')).toEqual([{ format: 'npm', prefix: '@acme/' }])
+    await done('reserve', 'remove', 'npm:@acme/')
+    expect(await granary(['reserve', 'remove', 'npm:@acme/'], env)).toMatchObject({ code: 4 })
+
+    const rule = (await json('rule', 'create', '--deny', 'npm:lodash@4.17.20', '--reason', 'old')) as { id: string }
+    expect(await done('rule', 'list')).toContain('npm:lodash@4.17.20')
+    await done('rule', 'delete', rule.id)
+
+    await done('user', 'create', 'bob')
+    const key = (await json('key', 'create', 'bob')) as { accessKeyId: string; secretAccessKey: string }
+    await done('policy', 'attach-user', 'bob', '--document', 'reader')
+    expect(await done('policy', 'list-user', 'bob')).toMatch(/^reader:\n\{/)
+    const asBob = { GRANARY_ACCESS_KEY_ID: key.accessKeyId, GRANARY_SECRET_ACCESS_KEY: key.secretAccessKey }
+    expect(await granary(['domain', 'list'], { ...env, ...asBob })).toMatchObject({ code: 0 })
+    expect(await granary(['domain', 'create', 'mine'], { ...env, ...asBob })).toMatchObject({ code: 3 })
+    await done('key', 'revoke', 'bob', key.accessKeyId)
+    await done('user', 'delete', 'bob')
+
+    const { events } = (await json('events', 'list', '--limit', '1000')) as { events: { type: string }[] }
+    expect(events.map(({ type }) => type)).toEqual(
+      expect.arrayContaining(['Domain Created', 'Rule Deleted', 'User Deleted']),
+    )
+    expect(await done('token')).toMatch(/^eyJ[\w.-]+\n$/)
+  })
+
+  it('know the other registry of `connection create --url` from the server', async () => {
+    await using server = await startManagement()
+    const { GRANARY_URL, ...key } = operatorOf(server)
+    const create = ['connection', 'create', 'private:x', '--format', 'npm', '--url', 'https://npm.partner.example']
+    const folder = await mkdtemp(path.join(tmpdir(), 'granary-cli-'))
+    try {
+      const file = path.join(folder, 'credentials.json')
+      await writeFile(file, '{"type":"basic","username":"me","password":"their-secret"}')
+      const made = await granary(['--url', GRANARY_URL, ...create, '--credentials-file', file, '--json'], key)
+      expect(made.err).toBe('')
+      expect(JSON.parse(made.out)).toMatchObject({ url: 'https://npm.partner.example/', hasCredentials: true })
+      expect(made.out).not.toContain('their-secret')
+      await writeFile(file, '{"their-secret')
+      const broken = await granary([...create, '--credentials-file', file], { ...key, GRANARY_URL })
+      expect(broken.code).toBe(2)
+      expect(broken.err).not.toContain('their-secret')
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('show what a login would write, without its token', async () => {
+    await using server = await startManagement()
+    const { code, out } = await granary(['login', 'npm', '--dry-run'], { ...operatorOf(server), HOME: '/home/nobody' })
+    expect(code).toBe(0)
+    expect(out).toBe(
+      `write to /home/nobody/.npmrc:\n  registry = ${server.url}/npm/local/main/\n` +
+        `  //${new URL(server.url).host}/npm/local/main/:_authToken = ***\n`,
+    )
+  })
+})
