@@ -27,7 +27,6 @@ const member =
 export const query = member('query', false)
 export const queryInteger = member('query', true)
 export const path = member('path', false)
-export const header = member('header', false)
 export const body = member('body', false)
 
 /**

@@ -21,7 +21,7 @@ const OPENAPI: ManagementRoute = {
   service: 'granary',
   variables: {},
 }
-export const OPENAPI_PATH = '/api/openapi.json'
+const OPENAPI_PATH = '/api/openapi.json'
 
 /**
  * Paths match exactly: in case, without a trailing slash, without empty segments. Anything looser would let two spellings of

@@ -25,6 +25,9 @@ async function failing<Result>(work: () => Promise<Result>): Promise<Result | Fa
     return await work()
   } catch (error) {
     if (error instanceof RegistryError) return { failed: { code: error.code, message: error.message } }
+    // JSON can be read that is nested too deeply, or is too long, to be written: only an upstream's is, publishes are bounded.
+    if (error instanceof RangeError)
+      return { failed: { code: 'upstream_down', message: `The upstream's index cannot be served: ${error.message}` } }
     throw error
   }
 }

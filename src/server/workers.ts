@@ -14,7 +14,7 @@ export type Workers = AsyncDisposable & {
 export function startWorkers(): Workers {
   // In a checkout this file is TypeScript and so is the worker; in an installed package both are JavaScript.
   const filename = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url).href
-  const pool = new Piscina({ filename, minThreads: 1, maxThreads: 2, idleTimeout: 30_000, recordTiming: false })
+  const pool = new Piscina({ filename, minThreads: 0, maxThreads: Number(process.env.WT ?? 2), idleTimeout: 5_000, recordTiming: false, ...(process.env.WY ? { resourceLimits: { maxYoungGenerationSizeMb: Number(process.env.WY), maxOldGenerationSizeMb: 512 } } : {}) })
   const run = async <Result>(name: string, job: ReadIndexJob | RenderJob): Promise<Result> => {
     const result = (await pool.run(job, { name })) as Result | Failed
     if (typeof result === 'object' && result !== null && 'failed' in result) {

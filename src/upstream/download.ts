@@ -3,7 +3,7 @@ import { decodedBody, encodingOf, readBody } from '../outbound/body.ts'
 import { OutboundError } from '../outbound/outbound-error.ts'
 import type { OutboundResponse } from '../outbound/request.ts'
 import { RegistryError } from '../registry/errors.ts'
-import type { Connection, IndexFile, Instant } from '../registry/model.ts'
+import type { Connection, Hex, IndexFile, Instant } from '../registry/model.ts'
 import type { BlobLedger, BlobStore, Download, Landed, Upstream } from '../registry/ports.ts'
 import { ask, outage, type AskParts } from './ask.ts'
 import { GrowingBlob } from './growing-blob.ts'
@@ -30,19 +30,33 @@ const LONGEST_FILL_MS = 2 * 3_600_000
 /** Readers get the last bytes after the retention commits, but no later than this. */
 const RETENTION_PATIENCE_MS = 5_000
 
+/** Who looked for a file before it was retained, and asks for it after it landed, is not late by more than this. */
+const JUST_LANDED_MS = 10_000
+
 /** Files of connections: one request upstream per file, whoever asks meanwhile joins it. */
 export function createDownloads(parts: DownloadParts): Pick<Upstream, 'download' | 'readSideCar'> & Settling {
   const fills = new Map<string, Fill>()
+  const justLanded = new Map<string, { readonly sha256: Hex; readonly until: Instant }>()
   const sideCars = new SingleFlight<Uint8Array>()
+
+  const end = (key: string, landedAs: Hex | null) => {
+    const now = parts.clock.now()
+    fills.delete(key)
+    for (const [old, { until }] of justLanded) if (until < now) justLanded.delete(old)
+    if (landedAs !== null) justLanded.set(key, { sha256: landedAs, until: now + JUST_LANDED_MS })
+  }
 
   return {
     async download(connection, file, options) {
       const url = fileUrl(connection, file)
-      const kept = await openKept(parts, file, options.onLanded)
-      if (kept) return kept
       const key = keyOf(connection, file)
+      if (!fills.has(key)) {
+        const sha256 = file.digests.sha256?.toLowerCase() ?? justLanded.get(key)?.sha256
+        const kept = sha256 === undefined ? null : await openKept(parts, file, sha256, options.onLanded)
+        if (kept) return kept
+      }
       const underWay = fills.get(key)
-      const fill = underWay ?? new Fill(parts, connection, file, url, () => fills.delete(key))
+      const fill = underWay ?? new Fill(parts, connection, file, url, (landedAs) => end(key, landedAs))
       if (!underWay) fills.set(key, fill)
       const landed = fill.join(options.onLanded)
       landed.catch(() => {}) // who wants to know asks; readers are told by their reads
@@ -90,10 +104,9 @@ export function fileUrl(connection: Connection, file: IndexFile): string {
 async function openKept(
   parts: DownloadParts,
   file: IndexFile,
+  sha256: Hex,
   onLanded: OnLanded | undefined,
 ): Promise<Download | null> {
-  const sha256 = file.digests.sha256?.toLowerCase()
-  if (sha256 === undefined) return null
   // Only what upstreams gave: an index that declares the digest of somebody's private file does not get its bytes served.
   const record = await parts.store.findBlob(sha256)
   if (!record?.cachedOnly || (file.size !== null && file.size !== record.size)) return null
@@ -132,15 +145,22 @@ class Fill {
   readonly #begun = Promise.withResolvers<void>()
   readonly #landed = Promise.withResolvers<Landed>()
   #wanted: OnLanded[] | null = []
+  #landedAs: Hex | null = null
 
-  constructor(parts: DownloadParts, connection: Connection, file: IndexFile, url: string, onEnd: () => void) {
+  constructor(
+    parts: DownloadParts,
+    connection: Connection,
+    file: IndexFile,
+    url: string,
+    onEnd: (landedAs: Hex | null) => void,
+  ) {
     this.#parts = parts
     this.#connection = connection
     this.#file = file
     this.blob = new GrowingBlob((sha256) => parts.blobs.open(sha256))
     this.#begun.promise.catch(() => {})
     this.#landed.promise.catch(() => {})
-    this.ended = this.#run(url).finally(onEnd)
+    this.ended = this.#run(url).finally(() => onEnd(this.#landedAs))
   }
 
   /** Resolves when the upstream begins to send; rejects where it will not. */
@@ -175,6 +195,7 @@ class Fill {
       }
       const landed = await ask(this.#parts, request, (response) => this.#receive(response))
       await this.#retain(landed)
+      this.#landedAs = landed.digests.sha256
       this.#landed.resolve(landed)
     } catch (error) {
       this.#begun.reject(error)

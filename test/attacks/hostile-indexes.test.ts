@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { pipeline, Readable } from 'node:stream'
 import { brotliCompressSync, constants, gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { watchMemory } from '../support/memory.ts'
@@ -10,10 +11,10 @@ import { startRegistry, type TestRegistry } from '../support/server.ts'
 
 const MEBIBYTE = 1024 * 1024
 const SPACES = Buffer.alloc(MEBIBYTE, ' ')
-const THREE_HUNDRED = Buffer.alloc(300 * MEBIBYTE, ' ')
-const GZIPPED = gzipSync(THREE_HUNDRED, { level: 1 })
-const BROTLIED = brotliCompressSync(THREE_HUNDRED, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } })
-const ZSTANDARD = zstdCompressSync(THREE_HUNDRED)
+const TWO_HUNDRED = Buffer.alloc(200 * MEBIBYTE, ' ')
+const GZIPPED = gzipSync(TWO_HUNDRED, { level: 1 })
+const BROTLIED = brotliCompressSync(TWO_HUNDRED, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } })
+const ZSTANDARD = zstdCompressSync(TWO_HUNDRED)
 
 type Answer = (response: ServerResponse) => void
 
@@ -24,11 +25,10 @@ const send =
     response.end(body)
   }
 
-async function sendForEver(response: ServerResponse): Promise<void> {
+function sendForEver(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'application/json' })
-  for (let sent = 0; sent < 300 && !response.destroyed; sent++)
-    if (!response.write(SPACES)) await Promise.race([once(response, 'drain'), once(response, 'close')])
-  response.end()
+  const spaces = Array.from({ length: 200 }, () => SPACES)
+  pipeline(Readable.from(spaces), response, () => {})
 }
 
 const DIST = '"dist":{"tarball":"http://files.example/x.tgz","shasum":"0000000000000000000000000000000000000000"}'
@@ -46,9 +46,9 @@ const wide = (name: string): string => {
 
 /** Each by the name of the package that has it. */
 const INDEXES: Readonly<Record<string, Answer>> = {
-  endless: (response) => void sendForEver(response),
+  endless: sendForEver,
   declared: (response) => {
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': String(300 * MEBIBYTE) })
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': String(200 * MEBIBYTE) })
     response.flushHeaders()
   },
   gzipped: send(GZIPPED, { 'content-encoding': 'gzip' }),
@@ -132,14 +132,7 @@ it.each([
     const response = await registry.fetch(path)
     return { status: response.status, text: await response.text() }
   })
-  console.log(
-    path,
-    result.status,
-    result.text.slice(0, 200),
-    Math.round(grownBy / 1e6),
-    Math.round(performance.now() - started),
-  )
-  expect([200, 404, 502]).toContain(result.status)
+  expect([200, 404, 502], result.text.slice(0, 200)).toContain(result.status)
   expect(grownBy).toBeLessThan(600 * MEBIBYTE)
   expect(performance.now() - started).toBeLessThan(15_000)
   expect(({} as { polluted?: unknown }).polluted).toBeUndefined()

@@ -229,10 +229,10 @@ describe('changes at the same moment', () => {
       repository.externalConnections.map(({ externalConnectionName }) => externalConnectionName).toSorted(),
     ).toEqual(['public:npmjs', 'public:pypi'])
     // Neither of two writers makes a cycle with the other's change.
-    const update = (repository: string, upstream: string) =>
+    const update = (of: string, upstream: string) =>
       operator.call(operations.updateRepository, {
         domain: 'local',
-        repository,
+        repository: of,
         upstreams: [{ repositoryName: upstream }],
       })
     const results = await Promise.allSettled([update('npm-store', 'pypi-store'), update('pypi-store', 'npm-store')])

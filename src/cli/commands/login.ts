@@ -10,7 +10,7 @@ import { DEFAULT_REPOSITORY, type Session } from '../session.ts'
 import { examples } from './help.ts'
 import { inDomain } from './repository.ts'
 
-export const TOOLS = { npm, pnpm: npm, yarn, bun: npm, pip, uv, twine, poetry } as const satisfies Record<string, Tool>
+const TOOLS = { npm, pnpm: npm, yarn, bun: npm, pip, uv, twine, poetry } as const satisfies Record<string, Tool>
 
 type Options = {
   readonly domain: string

@@ -6,7 +6,7 @@ import { carryOut, describeSteps } from './carry-out.ts'
 import { npm, yarn } from './npm.ts'
 import { pip, poetry, twine, uv } from './pypi.ts'
 import type { Place, Registry, Step, Tool } from './setup.ts'
-import { setBlock } from './text-block.ts'
+import { setTomlParts } from './toml-parts.ts'
 
 const TOKEN = 'eyJhbGciOiJFZERTQSJ9.e30.c2ln'
 
@@ -123,19 +123,40 @@ describe('twine', () => {
 })
 
 describe('uv', () => {
-  it('writes one part of its file', async () => {
-    const before = '# mine\ncache-dir = "/cache"\n'
+  it('writes its parts around the rest of its file, and anew', async () => {
+    const before =
+      '# mine\ncache-dir = "/cache"\npublish-url = "https://old.example/"\n\n[[index]]\nurl = "https://a.example/"\npublish-url = "https://a.example/up"\n'
     const { '/home/me/.config/uv/uv.toml': once = '' } = await edited(uv, PYPI, place(), before)
-    expect(once).toMatch(/^# mine\ncache-dir = "\/cache"\n\n# granary: begin/)
-    expect(once).toContain(`url = "http://aws:${TOKEN}@127.0.0.1:8787/pypi/local/main/simple/"\n`)
-    expect(once).toContain('default = true\n')
+    expect(once.split('\n')).toEqual([
+      expect.stringMatching(/^# granary: begin/),
+      `publish-url = "http://aws:${TOKEN}@127.0.0.1:8787/pypi/local/main/"`,
+      '# granary: end',
+      '',
+      '# mine',
+      'cache-dir = "/cache"',
+      '',
+      '[[index]]',
+      'url = "https://a.example/"',
+      'publish-url = "https://a.example/up"',
+      '',
+      expect.stringMatching(/^# granary: begin/),
+      '[[index]]',
+      'name = "granary"',
+      `url = "http://aws:${TOKEN}@127.0.0.1:8787/pypi/local/main/simple/"`,
+      'default = true',
+      '# granary: end',
+      '',
+    ])
     expect(await edited(uv, PYPI, place(), once)).toEqual({ '/home/me/.config/uv/uv.toml': once })
+    expect(await edited(uv, PYPI, place(), once.replaceAll(TOKEN, 'old'))).toEqual({
+      '/home/me/.config/uv/uv.toml': once,
+    })
   })
 
-  it('leaves what stands behind its part', () => {
-    const first = setBlock('a = 1\n', ['b = 2'])
-    const moved = setBlock(`${first}[c]\nd = 3\n`, ['b = 4'])
-    expect(moved).toBe(`a = 1\n\n[c]\nd = 3\n\n${first.slice(first.indexOf('#')).replace('b = 2', 'b = 4')}`)
+  it('keeps what people wrote behind its parts', () => {
+    const parts = { settings: ['a = 1'], tables: ['[t]'] }
+    const once = setTomlParts('', parts)
+    expect(setTomlParts(`${once}[own]\na = 2\n`, parts)).toBe(once.replace('end\n\n', 'end\n\n[own]\na = 2\n\n'))
   })
 })
 

@@ -9,7 +9,7 @@ const variable = ({ env }: Place, wanted: string): string | undefined =>
 const npmrc = (place: Place): string => variable(place, 'npm_config_userconfig') ?? path.join(place.home, '.npmrc')
 
 /** Written here and not by `npm config set`, which fails in workspaces and shows the token to whoever lists processes. */
-export function editNpmrc(registry: Registry, file: string, more: Readonly<Record<string, string>> = {}): Step {
+function editNpmrc(registry: Registry, file: string, more: Readonly<Record<string, string>> = {}): Step {
   const settings = {
     [registry.scope === null ? 'registry' : `${registry.scope}:registry`]: registry.endpoint.href,
     [`${withoutScheme(registry)}:_authToken`]: registry.token,

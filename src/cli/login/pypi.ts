@@ -2,7 +2,7 @@ import path from 'node:path'
 import { readIni, setIni } from '../ini.ts'
 import { isLoopback } from '../credentials.ts'
 import { withToken, type Place, type Step, type Tool } from './setup.ts'
-import { setBlock } from './text-block.ts'
+import { setTomlParts } from './toml-parts.ts'
 
 const configHome = ({ env, home }: Place): string => env.XDG_CONFIG_HOME || path.join(home, '.config')
 
@@ -66,16 +66,19 @@ export const uv: Tool = {
   takesScope: false,
   async plan(registry, place) {
     const folder = place.platform === 'win32' && place.env.APPDATA ? place.env.APPDATA : configHome(place)
-    const index = [
-      '[[index]]',
-      'name = "granary"',
-      `url = ${JSON.stringify(withToken(registry, 'simple/'))}`,
-      `publish-url = ${JSON.stringify(withToken(registry))}`,
-      'default = true',
-    ]
+    const parts = {
+      // Not the index's own publish-url: with that, uv asks the index for the name before it publishes, and so may a public one hear of it.
+      settings: [`publish-url = ${JSON.stringify(withToken(registry))}`],
+      tables: [
+        '[[index]]',
+        'name = "granary"',
+        `url = ${JSON.stringify(withToken(registry, 'simple/'))}`,
+        'default = true',
+      ],
+    }
     return [
-      { step: 'edit', file: path.join(folder, 'uv', 'uv.toml'), write: (text) => setBlock(text, index) },
-      { step: 'tell', text: 'Publish with: uv publish --index granary' },
+      { step: 'edit', file: path.join(folder, 'uv', 'uv.toml'), write: (text) => setTomlParts(text, parts) },
+      { step: 'tell', text: 'Publish with: uv publish' },
     ]
   },
 }
