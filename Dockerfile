@@ -37,5 +37,5 @@ EXPOSE 8787
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.GRANARY_PORT}/-/ready`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "/opt/granary/bin/granary.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "/opt/granary/bin/granary.js"]
 CMD ["serve"]

@@ -8,7 +8,11 @@ import { ask } from './http.ts'
 /** What a server and all its child processes used since they started. */
 export type Usage = { readonly cpuSeconds: number; readonly residentMiB: number; readonly peakMiB: number }
 
-export type ServerProcess = AsyncDisposable & { usage(): Usage }
+export type ServerProcess = AsyncDisposable & {
+  usage(): Usage
+  /** Ends it and starts the same command anew: what it used begins at nothing, its store is as it was. */
+  restart(): Promise<void>
+}
 
 const START_DEADLINE_MS = 30_000
 const STOP_DEADLINE_MS = 10_000
@@ -27,7 +31,19 @@ export type ServerCommand = {
 }
 
 /** Starts a server and waits until it answers; disposing of it ends it. */
-export async function startServer({ name, command, args, env, cwd, readyAt }: ServerCommand): Promise<ServerProcess> {
+export async function startServer(server: ServerCommand): Promise<ServerProcess> {
+  let running = await launch(server)
+  return {
+    usage: () => usageOf(running.pid),
+    async restart() {
+      await running.stop()
+      running = await launch(server)
+    },
+    [Symbol.asyncDispose]: () => running.stop(),
+  }
+}
+
+async function launch({ name, command, args, env, cwd, readyAt }: ServerCommand) {
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
@@ -50,7 +66,7 @@ export async function startServer({ name, command, args, env, cwd, readyAt }: Se
     await stop()
     throw new Error(`${name} did not start:\n${output}`, { cause })
   }
-  return { usage: () => usageOf(pid), [Symbol.asyncDispose]: stop }
+  return { pid, stop }
 }
 
 async function isUp(url: string, isAlive: () => boolean): Promise<void> {

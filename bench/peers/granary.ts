@@ -6,17 +6,32 @@ import { promisify } from 'node:util'
 import { freePort, startServer } from '../server-process.ts'
 import type { Peer } from './peer.ts'
 
-const bin = resolve(import.meta.dirname, '../../bin/granary.js')
+const root = resolve(import.meta.dirname, '../..')
+const bin = join(root, 'bin', 'granary.js')
 
-/** As `npm start` runs it, with the mirror in place of the public registry, and like its peers without a log of requests. */
+/** What an installed package runs: compiled, and started with the flag that `npm start` and the container image have. */
+const COMPILED = `import(${JSON.stringify(join(root, 'dist', 'main.js'))}).then((program) => program.main(process.argv.slice(1)))`
+
+/** As its container image runs it, with the mirror in place of the public registry, and like its peers without a log of requests. */
 export async function startGranary(upstream: string): Promise<Peer> {
+  await promisify(execFile)('npm', ['run', 'build'], { cwd: root })
   const data = await mkdtemp(join(tmpdir(), 'granary-bench-data-'))
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
   const server = await startServer({
     name: 'Granary',
     command: process.execPath,
-    args: [bin, 'serve', '--port', String(port), '--data', data],
+    args: [
+      '--max-semi-space-size=8',
+      '--input-type=module',
+      '-e',
+      COMPILED,
+      'serve',
+      '--port',
+      String(port),
+      '--data',
+      data,
+    ],
     env: {
       NODE_ENV: 'production',
       GRANARY_LOG_LEVEL: 'error',
@@ -30,6 +45,7 @@ export async function startGranary(upstream: string): Promise<Peer> {
     registry: `${origin}/npm/local/main/`,
     token: await readToken(origin, data),
     usage: () => server.usage(),
+    restart: () => server.restart(),
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]()
       await rm(data, { recursive: true, force: true })

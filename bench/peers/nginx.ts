@@ -58,6 +58,7 @@ export async function startNginx(files: string): Promise<Nginx> {
     registry,
     token: 'ignored',
     usage: () => server.usage(),
+    restart: () => server.restart(),
     async give(path, gzip) {
       const file = join(folder, 'documents', path)
       await mkdir(dirname(file), { recursive: true })

@@ -10,6 +10,8 @@ export type Peer = AsyncDisposable & {
   /** Bearer token; nginx ignores it. */
   readonly token: string
   usage(): Usage
+  /** A new process on the same store. */
+  restart(): Promise<void>
 }
 
 export const authorization = (peer: Peer) => ({ authorization: `Bearer ${peer.token}` })

@@ -49,6 +49,7 @@ export async function startVerdaccio(upstream: string): Promise<Peer> {
     registry,
     token: await createUser(registry),
     usage: () => server.usage(),
+    restart: () => server.restart(),
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]()
       await rm(folder, { recursive: true, force: true })

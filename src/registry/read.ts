@@ -320,6 +320,14 @@ async function findOffered(
       return { ...found, file, facts }
     }
     if (!found || parts.clock.now() - found.index.checkedAt < RECHECK_AFTER_MS) return null
+    // An older copy cannot tell what does not exist: that is for the upstream to say (decision 5).
+    if (force && found.stale) {
+      throw new RegistryError(
+        'upstream_down',
+        `${found.connection.name} cannot be asked at the moment whether it has ${select.file}`,
+        { retryAfter: 5 },
+      )
+    }
   }
   return null
 }

@@ -46,11 +46,30 @@ export async function sendAsset(
   }
   // Of a file that still arrives, only the end is withheld until it was verified: a part without it waits for that.
   if (range && size !== null && until < size && asset.cache !== 'hit') await body.read(Buffer.alloc(1), size - 1)
-  // The first bytes are read before the headers go out: what fails before them still gets a proper error.
-  const first = Buffer.allocUnsafe(Math.min(CHUNK, until - from))
-  const read = from < until ? await body.read(first, from) : 0
-  response.writeHead(range ? 206 : 200, headers)
-  await pump(response, asset, first, read, from, until)
+  const buffer = borrowBuffer(until - from)
+  try {
+    // The first bytes are read before the headers go out: what fails before them still gets a proper error.
+    const read = from < until ? await body.read(buffer.subarray(0, Math.min(CHUNK, until - from)), from) : 0
+    response.writeHead(range ? 206 : 200, headers)
+    await pump(response, asset, buffer, read, from, until)
+  } finally {
+    giveBack(buffer)
+  }
+}
+
+/** Below this a buffer of its own costs less than it saves. */
+const SMALL = 16 * 1024
+const MOST_IDLE = 32
+const idle: Buffer[] = []
+
+/** Buffers are used again: a new one for each answer leaves tens of megabytes that wait for the garbage collector. */
+function borrowBuffer(bytes: number): Buffer {
+  return bytes <= SMALL ? Buffer.allocUnsafe(bytes) : (idle.pop() ?? Buffer.allocUnsafeSlow(CHUNK))
+}
+
+/** INVARIANT: what was written from it has left, or its socket is closed. */
+function giveBack(buffer: Buffer): void {
+  if (buffer.length === CHUNK && idle.length < MOST_IDLE) idle.push(buffer)
 }
 
 function rangeOf(request: IncomingMessage, asset: OpenedAsset, size: number | null) {
@@ -82,13 +101,9 @@ async function pump(
   response.setTimeout(STALLED_AFTER_MS, () => response.destroy())
   while (read > 0) {
     position += read
-    const chunk = buffer.subarray(0, read)
-    if (position >= until) {
-      response.end(chunk)
-      return
-    }
     // The buffer is filled anew only when its bytes have left.
-    if (!(await written(response, chunk))) return
+    if (!(await written(response, buffer.subarray(0, read)))) return
+    if (position >= until) break
     read = await asset.body.read(buffer.subarray(0, Math.min(CHUNK, until - position)), position)
   }
   if (until !== Infinity && position < until) throw new Error(`${asset.file} ended after ${position} of ${until} bytes`)

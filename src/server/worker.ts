@@ -4,6 +4,7 @@ import type { Renderer, RenderInput } from '../formats/format.ts'
 import type { FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
 import { RegistryError, type ErrorCode } from '../registry/errors.ts'
 import type { PackageName } from '../registry/names.ts'
+import { refuseHeavyIndex } from './index-weight.ts'
 
 // Runs in worker threads (server/workers.ts): whatever parses or renders a whole index happens here, so that it never stalls
 // a request that needs neither.
@@ -33,6 +34,7 @@ async function failing<Result>(work: () => Promise<Result>): Promise<Result | Fa
 }
 
 async function read({ renderer, fetched, name }: ReadIndexJob): Promise<ReadIndexResult> {
+  refuseHeavyIndex(fetched.body)
   const { facts, document } = (await load(renderer)).readIndex(fetched, name)
   const compressed = zstdCompressSync(document, { params: { [constants.ZSTD_c_compressionLevel]: 3 } })
   return { facts, compressed }

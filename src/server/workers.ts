@@ -3,6 +3,7 @@ import type { Format } from '../formats/format.ts'
 import type { FetchedIndex } from '../registry/ecosystem.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { PackageName } from '../registry/names.ts'
+import { unpackedSize } from './index-weight.ts'
 import type { Failed, ReadIndexJob, ReadIndexResult, RenderJob, RenderResult } from './worker.ts'
 
 export type Workers = AsyncDisposable & {
@@ -10,23 +11,62 @@ export type Workers = AsyncDisposable & {
   render(format: Format, input: RenderJob['input'], encoding: RenderJob['encoding']): Promise<RenderResult>
 }
 
-/** Threads that parse and render. Two at the most: each may hold a parsed 40 MB document. */
+// In a checkout this file is TypeScript and so is the worker; in an installed package both are JavaScript.
+const filename = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url).href
+
+/** Indexes above these are large: a packument of 2 MB takes 20 MB once it is parsed. */
+const LARGE = { document: 2_000_000, files: 500 }
+
+/**
+ * Threads that parse and render whole indexes. Nine indexes in ten are small: their thread stays within tight limits,
+ * since a heap that once held a large document keeps its size. Large ones get a thread that ends, and gives all of its memory
+ * back, soon after the last of them.
+ */
 export function startWorkers(): Workers {
-  // In a checkout this file is TypeScript and so is the worker; in an installed package both are JavaScript.
-  const filename = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url).href
-  const pool = new Piscina({ filename, minThreads: 0, maxThreads: Number(process.env.WT ?? 2), idleTimeout: 5_000, recordTiming: false, ...(process.env.WY ? { resourceLimits: { maxYoungGenerationSizeMb: Number(process.env.WY), maxOldGenerationSizeMb: 512 } } : {}) })
-  const run = async <Result>(name: string, job: ReadIndexJob | RenderJob): Promise<Result> => {
-    const result = (await pool.run(job, { name })) as Result | Failed
+  const small = new Piscina({
+    filename,
+    minThreads: 0,
+    maxThreads: 1,
+    idleTimeout: 30_000,
+    resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 192 },
+  })
+  const large = new Piscina({
+    filename,
+    minThreads: 0,
+    maxThreads: 1,
+    idleTimeout: 1_000,
+    resourceLimits: { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 2_048 },
+  })
+  const run = async <Result>(
+    pool: Piscina,
+    name: string,
+    job: ReadIndexJob | RenderJob,
+    transferList: ArrayBuffer[],
+  ) => {
+    const result = (await pool.run(job, { name, transferList })) as Result | Failed
     if (typeof result === 'object' && result !== null && 'failed' in result) {
       throw new RegistryError(result.failed.code, result.failed.message)
     }
     return result as Result
   }
   return {
-    readIndex: (format, fetched, name) => run('readIndex', { renderer: format.renderer.href, fetched, name }),
-    render: (format, input, encoding) => run('render', { renderer: format.renderer.href, input, encoding }),
+    readIndex(format, fetched, name) {
+      const pool = fetched.body.byteLength > LARGE.document ? large : small
+      return run(pool, 'readIndex', { renderer: format.renderer.href, fetched, name }, owned(fetched.body))
+    },
+    render(format, input, encoding) {
+      const { index } = input
+      const isLarge =
+        index && (unpackedSize(index.compressed) > LARGE.document || index.facts.files.length > LARGE.files)
+      const job = { renderer: format.renderer.href, input, encoding }
+      return run(isLarge ? large : small, 'render', job, index ? owned(index.compressed) : [])
+    },
     async [Symbol.asyncDispose]() {
-      await pool.destroy()
+      await Promise.all([small.destroy(), large.destroy()])
     },
   }
 }
+
+/** The memory of bytes that share it with nobody moves to the thread; anything else is copied. */
+const owned = (bytes: Uint8Array): ArrayBuffer[] =>
+  bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength ? [bytes.buffer] : []

@@ -61,8 +61,9 @@ export function createDownloads(parts: DownloadParts): Pick<Upstream, 'download'
       const landed = fill.join(options.onLanded)
       landed.catch(() => {}) // who wants to know asks; readers are told by their reads
       const late = () => outage('slow', `${connection.name} did not begin to send ${file.file} in time`)
-      await within(fill.begun, options.deadline, parts.clock, late)
-      return { size: fill.blob.size, body: fill.blob.open(), joined: underWay !== undefined, landed }
+      const inTime = <T>(work: Promise<T>) => within(work, options.deadline, parts.clock, late)
+      await inTime(fill.begun)
+      return { size: fill.blob.size, body: fill.blob.open(inTime), joined: underWay !== undefined, landed }
     },
 
     readSideCar(connection, file, { deadline }) {
@@ -212,8 +213,11 @@ class Fill {
     const pending = await blobs.begin({ digests: digestsToCompute(this.#file.digests), ...(size !== null && { size }) })
     this.blob.start(pending, size)
     this.#begun.resolve()
+    const begunAt = this.#parts.clock.now()
     for await (const chunk of decodedBody(response)) {
       const received = pending.size + chunk.length
+      if (this.#parts.clock.now() > fillDeadline(begunAt, received))
+        throw new OutboundError('timeout', `${this.#file.file} comes too slowly: ${received} bytes so far`)
       if (received > maxFileBytes) throw this.#tooLarge()
       if (size !== null && received > size) throw this.#mismatch(`more than ${size} bytes`)
       await pending.write(chunk)

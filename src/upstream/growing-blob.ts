@@ -4,7 +4,13 @@ import type { Landed, PendingBlob, ReadableBlob } from '../registry/ports.ts'
 /** At least the last byte is withheld until the digest matched; so much of it that small files fail before their first byte. */
 const HOLD_BACK = 64 * 1024
 
+/** Waiting readers are woken for so many new bytes, or after so long: two hundred of them at every packet cost more than the bytes. */
+const WAKE_BYTES = 128 * 1024
+const WAKE_AFTER_MS = 10
+
 type OpenLanded = (sha256: Hex) => Promise<ReadableBlob | undefined>
+/** Waits for a read, or throws when it has waited long enough. */
+type Patience = <T>(read: Promise<T>) => Promise<T>
 type Source = { readonly pending: PendingBlob; readers: number; isOver: boolean }
 
 /**
@@ -18,6 +24,9 @@ export class GrowingBlob {
   #visible = 0
   #end: { readonly landed: Landed } | { readonly error: Error } | null = null
   #changed = Promise.withResolvers<void>()
+  /** How much was visible when readers were last woken. */
+  #announced = 0
+  #wakeTimer: NodeJS.Timeout | null = null
   /** Some reader has been given bytes, so what arrives must go on from there. */
   #isSeen = false
 
@@ -44,7 +53,10 @@ export class GrowingBlob {
     const visible = this.#size === null ? received - HOLD_BACK : Math.min(received, this.#size - HOLD_BACK)
     if (visible <= this.#visible) return
     this.#visible = visible
-    this.#wake()
+    const isFirst = this.#announced === 0
+    const isLast = this.#size !== null && visible === this.#size - HOLD_BACK
+    if (isFirst || isLast || visible - this.#announced >= WAKE_BYTES) this.#wake()
+    else this.#wakeTimer ??= setTimeout(() => this.#wake(), WAKE_AFTER_MS)
   }
 
   /** Gives up what arrived, so that it can arrive anew; false where somebody has seen some of it. */
@@ -69,8 +81,9 @@ export class GrowingBlob {
     await this.#leaveSource()
   }
 
-  open(): ReadableBlob {
-    return new Reader(this, this.#openLanded)
+  /** `patience` is asked while the reader waits for its first bytes: until it has some, it can still be told why there are none. */
+  open(patience: Patience): ReadableBlob {
+    return new Reader(this, this.#openLanded, patience)
   }
 
   /** Waits until there is a byte at `position` and reads from there, or tells that all bytes have landed. */
@@ -104,6 +117,9 @@ export class GrowingBlob {
   }
 
   #wake(): void {
+    if (this.#wakeTimer) clearTimeout(this.#wakeTimer)
+    this.#wakeTimer = null
+    this.#announced = this.#visible
     this.#changed.resolve()
     this.#changed = Promise.withResolvers<void>()
   }
@@ -112,11 +128,13 @@ export class GrowingBlob {
 class Reader implements ReadableBlob {
   readonly #growing: GrowingBlob
   readonly #openLanded: OpenLanded
+  #patience: Patience | null
   #final: Promise<ReadableBlob | undefined> | null = null
 
-  constructor(growing: GrowingBlob, openLanded: OpenLanded) {
+  constructor(growing: GrowingBlob, openLanded: OpenLanded, patience: Patience) {
     this.#growing = growing
     this.#openLanded = openLanded
+    this.#patience = patience
   }
 
   get size(): number | null {
@@ -124,12 +142,19 @@ class Reader implements ReadableBlob {
   }
 
   async read(into: Uint8Array, position: number): Promise<number> {
-    const landed = this.#final ? null : await this.#growing.readArriving(into, position)
+    const landed = this.#final ? null : await this.#readArriving(into, position)
     if (typeof landed === 'number') return landed
     if (landed) this.#final ??= this.#openLanded(landed.digests.sha256)
     const blob = await this.#final
     if (!blob) throw new Error('A blob is gone right after it landed')
     return blob.read(into, position)
+  }
+
+  async #readArriving(into: Uint8Array, position: number): Promise<number | Landed> {
+    const read = this.#growing.readArriving(into, position)
+    const arrived = await (this.#patience?.(read) ?? read)
+    this.#patience = null
+    return arrived
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -37,7 +37,7 @@ export async function connectSqlite(path: string): Promise<Sqlite.Database> {
     // An acknowledged commit survives a power cut; better-sqlite3's default in WAL mode is NORMAL, where it may not.
     database.pragma('synchronous = FULL')
     database.pragma('foreign_keys = ON')
-    database.pragma('cache_size = -32768')
+    database.pragma('cache_size = -8192')
     // Not mapped: a disk error under a mapping kills the process instead of failing the statement.
     database.pragma('mmap_size = 0')
     database.pragma('journal_size_limit = 67108864')
