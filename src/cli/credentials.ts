@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import path from 'node:path'
 import { EXIT, Failure, usage } from './failure.ts'
 import { readIni } from './ini.ts'
+import type { Environment } from './environment.ts'
 
 /** How requests prove who sends them. */
 export type Credentials =
@@ -13,8 +14,6 @@ export type Credentials =
       readonly sessionToken: string | null
     }
   | { readonly kind: 'token'; readonly token: string }
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 export type CredentialOptions = {
   /** The server that they are for. */

@@ -15,7 +15,7 @@ import { addRule } from './commands/rule.ts'
 import { addToken } from './commands/token.ts'
 import { addUser } from './commands/user.ts'
 import { addWhoAmI } from './commands/whoami.ts'
-import type { Environment } from './credentials.ts'
+import { PROCESS_ENVIRONMENT, type Environment } from './environment.ts'
 import { EXIT, Failure } from './failure.ts'
 import type { Terminal } from './output.ts'
 import { createSession, DEFAULT_URL, type Session } from './session.ts'
@@ -31,7 +31,7 @@ const PROCESS_TERMINAL: Terminal = {
  */
 export async function main(
   argv: readonly string[],
-  { terminal = PROCESS_TERMINAL, env = process.env }: { terminal?: Terminal; env?: Environment } = {},
+  { terminal = PROCESS_TERMINAL, env = PROCESS_ENVIRONMENT }: { terminal?: Terminal; env?: Environment } = {},
 ): Promise<number> {
   if (terminal === PROCESS_TERMINAL) process.stdout.once('error', endWithReader)
   try {

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { operations } from '../api/index.ts'
 import { openClient, type Client } from './client.ts'
-import { findCredentials, type Environment } from './credentials.ts'
+import { findCredentials } from './credentials.ts'
+import type { Environment } from './environment.ts'
 import { usage } from './failure.ts'
 import { json, type Terminal } from './output.ts'
 

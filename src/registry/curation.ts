@@ -1,3 +1,3 @@
 // Renderers decide on every version of an index: policy reaches the formats through the core.
 export { curate } from '../policy/curation/curate.ts'
-export type { CurationRule, Finding, VersionFacts } from '../policy/curation/rule.ts'
+export type { CurationRule, Finding } from '../policy/curation/rule.ts'

@@ -47,10 +47,10 @@ const asset = (sha256: string, file = 'hello-1.0.0.tgz') => ({
   metadata: null,
 })
 
-const request = (over: Partial<PublishRequest> & { sha256?: string; file_?: string } = {}): PublishRequest => ({
+const request = (over: Partial<PublishRequest> & { sha256?: string; fileName?: string } = {}): PublishRequest => ({
   name: hello,
   version: '1.0.0',
-  file: { asset: asset(over.sha256 ?? 'aa', over.file_), blob: {} as PendingBlob },
+  file: { asset: asset(over.sha256 ?? 'aa', over.fileName), blob: {} as PendingBlob },
   metadata: '{}',
   license: 'MIT',
   tags: ['next'],
@@ -131,7 +131,7 @@ describe('planning a publish', () => {
 
   it('adds a file to a version that may grow, bound to the revision that it saw', () => {
     const { outcome, changes } = plan(
-      request({ mayAddFiles: true, sha256: 'bb', file_: 'hello-1.0.0.tar.gz' }),
+      request({ mayAddFiles: true, sha256: 'bb', fileName: 'hello-1.0.0.tar.gz' }),
       state({ owned: true, versions: [held()] }),
     )
     expect(outcome).toBe('added')
@@ -148,7 +148,7 @@ describe('planning a publish', () => {
     ],
     [
       'another file where a version is published whole',
-      request({ file_: 'x.tgz' }),
+      request({ fileName: 'x.tgz' }),
       state({ owned: true, versions: [held()] }),
       'conflict',
     ],
@@ -166,7 +166,7 @@ describe('planning a publish', () => {
     ],
     [
       'a version that is archived',
-      request({ mayAddFiles: true, file_: 'x' }),
+      request({ mayAddFiles: true, fileName: 'x' }),
       state({ owned: true, versions: [held({ status: 'Archived' })] }),
       'conflict',
     ],

@@ -237,7 +237,7 @@ async function openHeld(
     },
     parts.clock.now(),
   )
-  const part = select.sideCar ? asset.sideCar : { sha256: asset.digests.sha256, size: asset.size }
+  const part = select.sideCar ? await sideCarOf(parts, name, found) : { sha256: asset.digests.sha256, size: asset.size }
   if (!part) return version.origin === 'EXTERNAL' ? null : Promise.reject(notFound(name, `${select.file}.metadata`))
   const body = await parts.blobs.open(part.sha256, part)
   if (!body) {
@@ -249,6 +249,12 @@ async function openHeld(
   parts.used(part.sha256)
   const etag = etagOf(select.sideCar ? part : asset.digests)
   return { file: select.file, version: version.version, sha256: part.sha256, etag, size: body.size, body, cache: 'hit' }
+}
+
+/** That of a fetched file is kept by itself. It serves also when the upstream no longer lists the file. */
+async function sideCarOf(parts: ReadParts, name: PackageName, { version, asset }: FoundAsset) {
+  if (asset.sideCar || version.origin === 'INTERNAL') return asset.sideCar
+  return parts.store.findSideCar(version.entryPoint as ConnectionName, name.format, name.key, asset.file)
 }
 
 /**

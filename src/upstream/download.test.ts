@@ -122,8 +122,7 @@ describe('a download', () => {
     // Landed is not enough: it may be somebody's private file, and whoever writes an index may declare any digest.
     const unknown = assembled.upstream.download(connection, file, { deadline: soon() })
     await expect(unknown).rejects.toMatchObject({ code: 'upstream_down' })
-    const { sha256 } = published
-    const size = published.bytes.length
+    const kept = { sha256: published.sha256, size: published.bytes.length }
     await assembled.store.commit([
       {
         change: 'put-side-car',
@@ -131,8 +130,7 @@ describe('a download', () => {
         format: 'pypi',
         key: pypiName('hello').key,
         file: 'x',
-        sha256,
-        size,
+        ...kept,
       },
     ])
     const retained: Landed[] = []

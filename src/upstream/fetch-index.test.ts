@@ -338,8 +338,8 @@ describe('a page with a serial', () => {
     const serials = [500, 499, 501]
     await using assembled = await assembleUpstream({
       readIndex: async (...asked) => {
-        const read = await readJsonIndex(...asked)
-        return { ...read, facts: { ...read.facts, serial: serials.shift() ?? null } }
+        const parsed = await readJsonIndex(...asked)
+        return { ...parsed, facts: { ...parsed.facts, serial: serials.shift() ?? null } }
       },
     })
     const connection = connectionTo(pypi.url, { format: 'pypi' })

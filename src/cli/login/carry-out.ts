@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, open, readFile, realpath, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import path from 'node:path'
-import type { Environment } from '../credentials.ts'
+import type { Environment } from '../environment.ts'
 import { EXIT, Failure } from '../failure.ts'
 import type { Place, Step } from './setup.ts'
 
