@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { blake2b } from '@noble/hashes/blake2.js'
+import { createBLAKE2b } from 'hash-wasm'
 import type { Hex } from '../../registry/model.ts'
 import type { DigestAlgorithm, Landed } from '../../registry/ports.ts'
 
@@ -10,9 +10,11 @@ export type Hashing = {
 }
 
 /** Hashes bytes as they pass: always sha256, the blob's name, and whatever else is asked for. */
-export function startHashing(algorithms: readonly DigestAlgorithm[] = []): Hashing {
+export async function startHashing(algorithms: readonly DigestAlgorithm[] = []): Promise<Hashing> {
   const sha256 = createHash('sha256')
-  const others = [...new Set(algorithms)].map((algorithm) => ({ algorithm, hash: startHash(algorithm) }))
+  const others = await Promise.all(
+    [...new Set(algorithms)].map(async (algorithm) => ({ algorithm, hash: await startHash(algorithm) })),
+  )
   return {
     update(chunk) {
       sha256.update(chunk)
@@ -25,11 +27,11 @@ export function startHashing(algorithms: readonly DigestAlgorithm[] = []): Hashi
   }
 }
 
-function startHash(algorithm: DigestAlgorithm): { update(chunk: Uint8Array): void; hex(): Hex } {
+async function startHash(algorithm: DigestAlgorithm): Promise<{ update(chunk: Uint8Array): void; hex(): Hex }> {
   if (algorithm === 'blake2b') {
     // node:crypto has blake2b with 512 bits only; PyPI's file digests have 256, and that is another function, not a prefix.
-    const hash = blake2b.create({ dkLen: 32 })
-    return { update: (chunk) => void hash.update(chunk), hex: () => Buffer.from(hash.digest()).toString('hex') }
+    const hash = await createBLAKE2b(256)
+    return { update: (chunk) => void hash.update(chunk), hex: () => hash.digest('hex') }
   }
   const hash = createHash(algorithm)
   return { update: (chunk) => void hash.update(chunk), hex: () => hash.digest('hex') }

@@ -1,6 +1,6 @@
 import type { Hex } from '../../registry/model.ts'
-import type { BlobStore, DigestAlgorithm, Landed, PendingBlob, ReadableBlob } from '../../registry/ports.ts'
-import { startHashing } from './hashing.ts'
+import type { BlobStore, Landed, PendingBlob, ReadableBlob } from '../../registry/ports.ts'
+import { type Hashing, startHashing } from './hashing.ts'
 
 type Stored = { readonly bytes: Uint8Array; readonly landedAt: number }
 
@@ -16,7 +16,7 @@ export function memoryBlobs(options: MemoryOptions = {}): BlobStore {
   const stored = new Map<Hex, Stored>()
   return {
     begin: async ({ digests = [] } = {}) =>
-      new PendingBytes(digests, (sha256, bytes) => stored.set(sha256, { bytes, landedAt: now() })),
+      new PendingBytes(await startHashing(digests), (sha256, bytes) => stored.set(sha256, { bytes, landedAt: now() })),
     async open(sha256, expected) {
       const blob = stored.get(sha256)
       if (!blob || (expected && expected.size !== blob.bytes.length)) return undefined
@@ -59,15 +59,15 @@ function readableBytes(bytes: Uint8Array): ReadableBlob & { readonly size: numbe
 }
 
 class PendingBytes implements PendingBlob {
-  readonly #hashing
+  readonly #hashing: Hashing
   readonly #land: (sha256: Hex, bytes: Uint8Array) => void
   #bytes: Buffer<ArrayBuffer> = Buffer.alloc(0)
   #size = 0
   #landed: Landed | undefined
   #isOver = false
 
-  constructor(digests: readonly DigestAlgorithm[], land: (sha256: Hex, bytes: Uint8Array) => void) {
-    this.#hashing = startHashing(digests)
+  constructor(hashing: Hashing, land: (sha256: Hex, bytes: Uint8Array) => void) {
+    this.#hashing = hashing
     this.#land = land
   }
 

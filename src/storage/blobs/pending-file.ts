@@ -19,8 +19,9 @@ export async function beginFile(
 ): Promise<PendingBlob> {
   const path = join(layout.tmp, `${ownedName()}.pending`)
   try {
+    const hashing = await startHashing(digests)
     // Read too: whoever joins a download reads the file while it grows.
-    return new PendingFile(fs, layout, now, path, await fs.open(path, 'wx+', 0o600), startHashing(digests))
+    return new PendingFile(fs, layout, now, path, await fs.open(path, 'wx+', 0o600), hashing)
   } catch (error) {
     throw asRegistryError(error)
   }
