@@ -7,7 +7,7 @@ import { dirname, join, sep } from 'path'
 import { fileURLToPath, pathToFileURL } from 'url'
 
 var NEEDED = 24
-// What works on the machine itself, beside the store; everything else is a client of the API.
+// What works on the machine itself, beside the store; everything else, and all help, is the client's of the API.
 var ON_THE_MACHINE = ['serve', 'config', 'backup', 'restore', 'fsck', 'recover-key']
 
 var root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -20,7 +20,8 @@ function start() {
   // Node strips types from .ts files, but not below node_modules: an installed package brings compiled files instead.
   var isCheckout = existsSync(join(root, 'src')) && root.split(sep).indexOf('node_modules') < 0
   var folder = join(root, isCheckout ? 'src' : 'dist')
-  var file = (ON_THE_MACHINE.indexOf(args[0]) < 0 ? 'cli/main' : 'main') + (isCheckout ? '.ts' : '.js')
+  var isServers = ON_THE_MACHINE.indexOf(args[0]) >= 0 && args.indexOf('--help') < 0 && args.indexOf('-h') < 0
+  var file = (isServers ? 'main' : 'cli/main') + (isCheckout ? '.ts' : '.js')
   import(pathToFileURL(join(folder, file)).href)
     .then(function (program) {
       return program.main(args)

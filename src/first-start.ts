@@ -58,7 +58,7 @@ export async function firstStart(
     if (winner === undefined) throw error
     return { installation: winner, isFirst: false }
   }
-  if (draft !== null) await rename(draft, join(parts.data, CREDENTIALS))
+  if (draft !== null) await nameCredentials(draft, parts.data)
   return { installation, isFirst: true }
 }
 
@@ -102,6 +102,13 @@ async function adoptCredentials({ data, store }: Parts): Promise<void> {
   for (const name of names.filter((candidate) => candidate.startsWith(`${CREDENTIALS}.`))) {
     const path = join(data, name)
     const id = /aws_access_key_id = (\w+)/.exec(await readFile(path, 'utf8').catch(() => ''))?.[1]
-    if (id !== undefined && (await store.findAccessKey(id))) return rename(path, join(data, CREDENTIALS))
+    if (id !== undefined && (await store.findAccessKey(id))) return nameCredentials(path, data)
   }
+}
+
+/** The process that wrote a draft and one that starts right then may both do it: the draft is gone for whoever comes second. */
+async function nameCredentials(draft: string, data: string): Promise<void> {
+  await rename(draft, join(data, CREDENTIALS)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+  })
 }

@@ -129,7 +129,7 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
     clock,
     used: (sha256) => used.used(sha256),
     onRetentionFailure: (error, file) => log.error({ error, file }, 'a fetched file could not be recorded'),
-    require: ({ caller, view, domain, repository }, action, name) =>
+    require: ({ caller, facts, view, domain, repository }, action, name) =>
       authorizer.require({
         caller,
         action,
@@ -137,6 +137,7 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
         owner: domain.owner,
         domain: domain.name,
         topology: view.counter,
+        ...(facts && { context: facts }),
       }),
   })
   const kept = createKept({
@@ -144,7 +145,7 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
     blobs,
     clock,
     memory: config.keptMemory,
-    files: open.use(await openKeptFiles(join(config.data, 'kept'), KEPT_FILES_BYTES)),
+    files: open.use(await openKeptFiles(join(config.data, 'kept'), KEPT_FILES_BYTES, `${VERSION} ${issuer}`)),
     readPackage: registry.readPackage,
     render: workers.render,
     used: (sha256) => used.used(sha256),

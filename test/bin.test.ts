@@ -86,6 +86,11 @@ describe('bin/granary.js', () => {
     })
   })
 
+  it.each(['--help', '-h'])('gives serve %s to the cli, which has all help', async (flag) => {
+    await lay('src')
+    expect(await ended(start(['serve', flag]))).toMatchObject({ code: 0, stdout: `src cli serve ${flag}` })
+  })
+
   it('ends with the code that the program returns', async () => {
     await lay('src')
     expect(await ended(start(['token', '3']))).toMatchObject({ code: 3 })

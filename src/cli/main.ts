@@ -75,7 +75,7 @@ function createProgram(session: Session): Command {
   addUser(program, session)
   addKey(program, session)
   addPolicy(program, session)
-  addOnTheMachine(program)
+  addOnTheMachine(program, session)
   prepare(program, session.terminal)
   return program
 }

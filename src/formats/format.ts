@@ -32,6 +32,10 @@ export type Format = {
   ): RenderedError
 }
 
+/** The renderer that stands beside a format's index: TypeScript in a checkout, JavaScript in an installed package. */
+export const rendererBeside = (index: string): URL =>
+  new URL(index.endsWith('.ts') ? './renderer.ts' : './renderer.js', index)
+
 export type RenderedError = {
   readonly status: number
   /** HTTP/1.1 reason phrase, where the client prints it: printable Latin-1, no line breaks. */
@@ -82,7 +86,7 @@ export type KeptAnswer = {
   /** Shown to people by clients that can: npm's `npm-notice`. */
   readonly notice: string | null
   readonly lastModified: Instant | null
-  /** The upstream was unreachable when it was made. */
+  /** It is what the upstream said earlier: it could not be asked, or is asked behind this answer. */
   readonly stale: boolean
 }
 

@@ -106,7 +106,7 @@ export interface PackageReads {
     format: FormatId,
     key: PackageKey,
   ): Promise<readonly (Tag & { readonly repository: RepositoryName })[]>
-  /** The first of `repositories` that holds the file. */
+  /** The first of `repositories` that holds the file; what was published here comes before what upstream gave, as it does in an index. */
   findAsset(
     domain: DomainName,
     repositories: readonly RepositoryName[],

@@ -1,4 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import {
+  assembleRegistry,
+  DOMAIN,
+  npmPackage,
+  pypiPackage,
+  type AssembledRegistry,
+} from '../../test/support/assembled-registry.ts'
 import type { Change } from './changes.ts'
 import type { PackageVersion } from './model.ts'
 import { packageName, parseAccountId, parseDomainName, parseRepositoryName } from './names.ts'
@@ -194,5 +201,79 @@ describe('planning a publish', () => {
     expect(claim({ ...known, origin: { ...known.origin, packages: [allowed] } })).toMatchObject({
       evenIfIngested: true,
     })
+  })
+})
+
+describe('publishes at the same moment', () => {
+  let registry: AssembledRegistry
+  beforeEach(async () => {
+    registry = await assembleRegistry({
+      // Nothing listens there, and nobody asks.
+      connections: { 'npm:public': 'http://127.0.0.1:9/' },
+      repositories: { main: { connections: ['npm:public'] } },
+    })
+  })
+  afterEach(() => registry[Symbol.asyncDispose]())
+
+  const settle = async (work: readonly Promise<{ readonly outcome: string }>[]) => {
+    const settled = await Promise.allSettled(work)
+    return settled.map((one) =>
+      one.status === 'fulfilled' ? one.value.outcome : (one.reason as { code?: string }).code,
+    )
+  }
+  const many = (count: number) => Array.from({ length: count }, (_, at) => at)
+  const events = async () => (await registry.store.listEvents({ limit: 1000 })).items
+  const held = (name: ReturnType<typeof npmPackage>) =>
+    registry.store.listVersions(DOMAIN, [parseRepositoryName('main')], name.format, name.key)
+
+  it('of other bytes: one is published, and tells of itself once', async () => {
+    const told = await settle(
+      many(20).map((at) =>
+        registry.publish('main', npmPackage('hello'), '1.0.0', `bytes ${at}`, { mayAddFiles: false }),
+      ),
+    )
+    expect(told.toSorted()).toEqual([...many(19).map(() => 'conflict'), 'created'])
+    const [version, ...more] = await held(npmPackage('hello'))
+    expect([version?.assets.length, more.length]).toEqual([1, 0])
+    expect(await events()).toHaveLength(1)
+  })
+
+  it('of the same bytes: all are right, one wrote', async () => {
+    const told = await settle(many(20).map(() => registry.publish('main', npmPackage('hello'), '1.0.0', 'bytes')))
+    expect(told.toSorted()).toEqual(['created', ...many(19).map(() => 'unchanged')])
+    expect(await events()).toHaveLength(1)
+  })
+
+  it('of files of one version: each is added', async () => {
+    const demo = pypiPackage('demo')
+    const told = await settle(
+      many(30).map((at) =>
+        registry.publish('main', demo, '1.0', `wheel ${at}`, { file: `demo-1.0-${at}-py3-none-any.whl`, tags: [] }),
+      ),
+    )
+    expect(told.toSorted()).toEqual([...many(29).map(() => 'added'), 'created'])
+    expect((await held(demo))[0]?.assets).toHaveLength(30)
+    expect(await events()).toHaveLength(30)
+  })
+
+  it('that are refused leave bytes that nothing refers to, for the collector', async () => {
+    await registry.publish('main', npmPackage('hello'), '1.0.0', 'first')
+    await settle([registry.publish('main', npmPackage('hello'), '1.0.0', 'second')])
+    const stored: string[] = []
+    for await (const { sha256 } of registry.blobs.list()) stored.push(sha256)
+    // The plan was refused before the bytes landed.
+    expect(stored).toHaveLength(1)
+  })
+
+  it('and an arrival from upstream: whoever is first has the name', async () => {
+    const hello = npmPackage('hello')
+    const ingest = { change: 'ingest-name', domain: DOMAIN, format: 'npm', key: hello.key, evenIfOwned: false } as const
+    const told = await settle([
+      registry.publish('main', hello, '1.0.0', 'ours'),
+      registry.commit(ingest).then(() => ({ outcome: 'ingested' })),
+    ])
+    const record = await registry.store.findName(DOMAIN, 'npm', hello.key)
+    expect([record?.owned, record?.ingested].filter(Boolean)).toHaveLength(1)
+    expect(told).toEqual(record?.owned ? ['created', 'conflict'] : ['forbidden', 'ingested'])
   })
 })

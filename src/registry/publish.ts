@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Change } from './changes.ts'
 import { RegistryError } from './errors.ts'
 import { actorOf, packageVersionEvent } from './events.ts'
@@ -49,21 +50,35 @@ export type PublishResult = { readonly outcome: 'created' | 'added' | 'unchanged
 
 export type PublishParts = { readonly store: MetadataStore; readonly clock: Clock }
 
+/** Files of one version that come at the same moment (a build for many platforms) each win once in so many rounds. */
+const MOST_ATTEMPTS = 40
+const LONGEST_PAUSE_MS = 50
+
 /** Lands the bytes, then commits the plan. A plan that lost a race is made anew; the bytes stay landed and are collected if nothing refers to them. */
 export async function publish(parts: PublishParts, scope: Scope, request: PublishRequest): Promise<PublishResult> {
   for (let attempt = 1; ; attempt++) {
     const state = await readState(parts, scope, request)
     const plan = planPublish(scope, request, state, { now: parts.clock.now(), id: randomUUID })
-    if (plan.outcome === 'unchanged') return { outcome: 'unchanged', version: request.version }
+    // Also where nothing changes: that is how somebody brings back bytes that were lost or damaged here.
     if (attempt === 1) await land(request.file)
+    if (plan.outcome === 'unchanged') return { outcome: 'unchanged', version: request.version }
     try {
       await parts.store.commit(plan.changes)
       return { outcome: plan.outcome, version: request.version }
     } catch (error) {
-      if (attempt === 5 || !(error instanceof RegistryError && error.code === 'conflict')) throw error
+      if (!(error instanceof RegistryError && error.code === 'conflict')) throw error
+      if (attempt === MOST_ATTEMPTS) throw stillChanging(request, error)
     }
+    await delay(Math.random() * Math.min(LONGEST_PAUSE_MS, 5 * attempt))
   }
 }
+
+/** The plan found no conflict, only the moment was bad: not an answer that says that the file is there already. */
+const stillChanging = ({ name, version }: PublishRequest, cause: unknown): RegistryError =>
+  new RegistryError('busy', `${displayName(name)} ${version} is being changed by others; try again`, {
+    retryAfter: 1,
+    cause,
+  })
 
 async function land(file: PublishedFile): Promise<void> {
   await file.sideCar?.commit()

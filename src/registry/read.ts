@@ -35,8 +35,8 @@ export type PackageSources = {
   readonly hosted: readonly PackageVersion[]
   readonly tags: readonly Tag[]
   readonly rules: readonly CurationRule[]
-  /** The index whose revision the answer depends on, whether or not anything of it is used; null for none. */
-  readonly dependsOn: { readonly connection: ConnectionName; readonly revision: number } | null
+  /** The indexes that were asked, in order: what the last one offers counts as long as those before it do not have the package. */
+  readonly dependsOn: readonly { readonly connection: ConnectionName; readonly revision: number }[]
   readonly stale: boolean
 }
 
@@ -110,6 +110,7 @@ async function findUpstream(
   along: readonly Repository[],
   options: ReadOptions & { force?: boolean },
 ) {
+  const asked: { connection: ConnectionName; revision: number }[] = []
   let absent: { connection: Connection; repository: Repository; index: CachedIndex; stale: boolean } | null = null
   for (const { connection, repository } of connectionsAlong(scope.view, along, name.format)) {
     const { index, stale } = await parts.upstream.readIndex(connection, name, {
@@ -117,10 +118,11 @@ async function findUpstream(
       whileRevalidating: options.whileRevalidating ?? true,
       force: options.force ?? false,
     })
-    if (index.state === 'present') return { connection, repository, index, stale }
+    asked.push({ connection: connection.name, revision: index.revision })
+    if (index.state === 'present') return { connection, repository, index, stale, asked }
     absent ??= { connection, repository, index, stale }
   }
-  return absent
+  return absent && { ...absent, asked }
 }
 
 /** The first door: everything that an answer about a package is made from, refreshed if stale. */
@@ -150,7 +152,7 @@ export async function readPackage(
     hosted,
     tags,
     rules: rulesFor(scope.view.rules, scope.repository.name),
-    dependsOn: asked ? { connection: asked.connection.name, revision: asked.index.revision } : null,
+    dependsOn: asked?.asked ?? [],
     stale: asked?.stale ?? false,
   }
 }
@@ -258,13 +260,11 @@ async function sideCarOf(parts: ReadParts, name: PackageName, { version, asset }
 }
 
 /**
- * One ETag before a file landed and after: made of a digest that its index declares. (After it landed sha256 is known as
- * well, hence the order.) Undefined digests leave a file without one.
+ * One ETag before a file landed and after: so it is made of the one digest that every landed file has. (Others are computed
+ * when it lands, and would replace one that its index declared.) A file whose index declares no sha256 has none until then.
  */
-function etagOf(digests: DeclaredDigests): string | null {
-  const digest = digests.sha512 ?? digests.sha1 ?? digests.sha256
-  return digest === undefined ? null : `"${digest.slice(0, 40)}"`
-}
+const etagOf = ({ sha256 }: DeclaredDigests): string | null =>
+  sha256 === undefined ? null : `"${sha256.slice(0, 40).toLowerCase()}"`
 
 async function openFromUpstream(
   parts: ReadParts,
@@ -281,12 +281,11 @@ async function openFromUpstream(
   const { connection, repository, file, facts } = offered
   refuseHeld(scope, name, facts, parts.clock.now())
   if (select.sideCar) return openSideCar(parts, connection, name, file, options)
+  const retention = { scope, name, file, facts, connection, keeper: repository, evenIfOwned: isOwned(origin) }
   const download = await parts.upstream.download(connection, file, {
     deadline: options.deadline,
     onLanded: (landed) =>
-      retain(parts, { scope, name, file, facts, connection, keeper: repository, landed }).catch((error: unknown) =>
-        parts.onRetentionFailure(error, file.file),
-      ),
+      retain(parts, { ...retention, landed }).catch((error: unknown) => parts.onRetentionFailure(error, file.file)),
   })
   return {
     file: file.file,

@@ -42,6 +42,7 @@ const retention: Retention = {
     builtIn: true,
   },
   keeper: repository,
+  evenIfOwned: false,
   landed: { size: 3, digests: { sha256: 'aa' } },
 }
 

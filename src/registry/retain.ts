@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { VersionFacts } from '../policy/curation/rule.ts'
 import type { AssetChanges } from './events.ts'
-import { packageVersionEvent } from './events.ts'
+import { actorOf, packageVersionEvent } from './events.ts'
 import type { Change } from './changes.ts'
 import { RegistryError } from './errors.ts'
 import type { Asset, Connection, IndexFile, Instant, PackageVersion, Repository } from './model.ts'
@@ -18,6 +18,8 @@ export type Retention = {
   readonly connection: Connection
   /** The repository that holds the connection. */
   readonly keeper: Repository
+  /** The name was the domain's when it was asked for, and a person allowed that. One that became so since is not mixed with upstream's. */
+  readonly evenIfOwned: boolean
   readonly landed: Landed
 }
 
@@ -29,27 +31,22 @@ export async function retain(
   parts: { store: MetadataStore; blobs: BlobStore; clock: Clock },
   retention: Retention,
 ): Promise<void> {
-  const into = new Map(
-    [retention.scope.repository, retention.keeper].map((repository) => [repository.name, repository]),
-  )
-  for (const repository of into.values()) await retainIn(parts, retention, repository)
-}
-
-async function retainIn(
-  parts: { store: MetadataStore; clock: Clock },
-  retention: Retention,
-  repository: Repository,
-): Promise<void> {
   const { name, scope, file } = retention
+  const into = new Map([scope.repository, retention.keeper].map((repository) => [repository.name, repository]))
   // Another process may be retaining the same file: whoever comes second finds it there.
   for (let attempt = 1; ; attempt++) {
-    const versions = await parts.store.listVersions(scope.domain.name, [repository.name], name.format, name.key)
-    const existing = versions.find((version) => version.version === file.version)
-    if (existing?.assets.some((asset) => asset.file === file.file)) return
+    const held = await parts.store.listVersions(scope.domain.name, [...into.keys()], name.format, name.key)
+    // In one commit: a file that is held where it was asked for is not fetched again, and would never come to the other.
+    const changes = [...into.values()].flatMap((repository) => {
+      const existing = held.find((one) => one.repository === repository.name && one.version === file.version)
+      if (existing?.assets.some((asset) => asset.file === file.file)) return []
+      // What was published here stays as it was published: upstream's file of an equal version is served, not kept with it.
+      if (existing?.origin === 'INTERNAL') return []
+      return planRetention(retention, repository, existing, { now: parts.clock.now(), id: randomUUID })
+    })
+    if (changes.length === 0) return
     try {
-      return await parts.store.commit(
-        planRetention(retention, repository, existing, { now: parts.clock.now(), id: randomUUID }),
-      )
+      return await parts.store.commit(changes)
     } catch (error) {
       if (attempt === 3 || !(error instanceof RegistryError && error.code === 'conflict')) throw error
     }
@@ -58,7 +55,7 @@ async function retainIn(
 
 /** Pure but for `id`, which gives a fresh UUID at each call. */
 export function planRetention(
-  { name, scope, file, facts, connection, landed }: Retention,
+  { name, scope, file, facts, connection, evenIfOwned, landed }: Retention,
   repository: Repository,
   existing: PackageVersion | undefined,
   { now, id }: { now: Instant; id: () => string },
@@ -78,7 +75,7 @@ export function planRetention(
   }
   const added: AssetChanges = { assetsAdded: 1 }
   return [
-    { change: 'ingest-name', domain: at.domain, format: at.format, key: at.key, evenIfOwned: true },
+    { change: 'ingest-name', domain: at.domain, format: at.format, key: at.key, evenIfOwned },
     { change: 'ensure-package', at, origin: AFTER_INGEST },
     ...(existing ? [] : [{ change: 'retain-version' as const, version }]),
     { change: 'retain-asset', at: { ...at, version: file.version }, asset: retainedAsset(file, landed, now) },
@@ -87,7 +84,7 @@ export function planRetention(
       event: packageVersionEvent(version, {
         id: id(),
         time: now,
-        actor: scope.caller.kind === 'anonymous' ? 'anonymous' : scope.caller.arn,
+        actor: actorOf(scope.caller),
         domainOwner: scope.domain.owner,
         administrator: repository.administrator,
         operation: existing ? 'Updated' : 'Created',

@@ -1,9 +1,12 @@
+import type { RequestFacts } from './authorize.ts'
 import type { Caller, Domain, Repository } from './model.ts'
 import type { DomainView } from './topology.ts'
 
 /** Where a request arrived, and who sent it. */
 export type Scope = {
   readonly caller: Caller
+  /** What the conditions of policies may look at besides. */
+  readonly facts?: RequestFacts
   readonly view: DomainView
   readonly domain: Domain
   readonly repository: Repository

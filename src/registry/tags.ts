@@ -17,6 +17,7 @@ export async function putTag(
   version: string,
 ): Promise<void> {
   const target = await readHosted(parts, scope, name, version)
+  if (target.status !== 'Published') throw missing(scope, name, version)
   const at = { domain: scope.domain.name, repository: scope.repository.name, format: name.format, key: name.key }
   await parts.store.commit([{ change: 'put-tag', at, tag, version }, announceTag(parts, scope, target)])
 }
@@ -37,14 +38,16 @@ async function readHosted(
   version: string,
 ): Promise<PackageVersion> {
   const versions = await store.listVersions(scope.domain.name, [scope.repository.name], name.format, name.key)
-  const found = versions.find((candidate) => candidate.version === version && candidate.status === 'Published')
-  if (!found)
-    throw new RegistryError('not_found', `${displayName(name)} ${version} was not found in ${scope.repository.name}`)
+  const found = versions.find((candidate) => candidate.version === version)
+  if (!found) throw missing(scope, name, version)
   if (found.origin === 'EXTERNAL') {
     throw new RegistryError('forbidden', `${displayName(name)} comes from upstream, and so do its tags`)
   }
   return found
 }
+
+const missing = (scope: Scope, name: PackageName, version: string): RegistryError =>
+  new RegistryError('not_found', `${displayName(name)} ${version} was not found in ${scope.repository.name}`)
 
 const announceTag = ({ clock }: TagParts, scope: Scope, version: PackageVersion) =>
   ({

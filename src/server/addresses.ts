@@ -16,7 +16,8 @@ export type Addresses = {
 }
 
 export function createAddresses(publicUrls: readonly string[], trustedProxies: readonly string[]): Addresses {
-  const byHost = new Map(publicUrls.map((origin) => [new URL(origin).host, origin]))
+  // Of two addresses with one host the first counts, as it does among all of them.
+  const byHost = new Map(publicUrls.toReversed().map((origin) => [new URL(origin).host, origin]))
   const first = publicUrls[0] ?? 'http://127.0.0.1'
   const trusted = trustedProxies.map(parseRange)
   const isTrusted = (address: string) =>
@@ -26,20 +27,27 @@ export function createAddresses(publicUrls: readonly string[], trustedProxies: r
   return {
     origins: publicUrls,
     originFor,
-    hosts: [...byHost.keys()],
+    hosts: [...new Set(publicUrls.map((origin) => new URL(origin).host))],
     originOf(request) {
       const forwarded = isTrusted(request.socket.remoteAddress ?? '') ? request.headers['x-forwarded-host'] : undefined
-      return originFor(typeof forwarded === 'string' ? forwarded : request.headers.host)
+      return originFor(typeof forwarded === 'string' ? forwarded.split(',', 1)[0]?.trim() : request.headers.host)
     },
     peerOf(request) {
-      const peer = request.socket.remoteAddress ?? 'unknown'
+      const peer = plainAddress(request.socket.remoteAddress ?? '') ?? 'unknown'
       const forwarded = request.headers['x-forwarded-for']
       if (typeof forwarded !== 'string' || !isTrusted(peer)) return peer
       // From the right: each entry was added by the hop before it, and the first that is no proxy of ours is the client.
-      const hops = forwarded.split(',').map((hop) => hop.trim())
-      return hops.findLast((hop) => !isTrusted(hop)) ?? hops[0] ?? peer
+      const hops = forwarded.split(',').map((hop) => plainAddress(hop.trim()))
+      const client = hops.findLastIndex((hop) => hop === undefined || !isTrusted(hop))
+      return (client < 0 ? hops[0] : hops[client]) ?? peer
     },
   }
+}
+
+/** In one spelling, as policies name it: without port, and an IPv4 address of a socket for both as IPv4. undefined for what is none. */
+function plainAddress(text: string): string | undefined {
+  const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([^:]+):\d+$/.exec(text)?.[1] ?? text
+  return ipaddr.isValid(bare) ? ipaddr.process(bare).toString() : undefined
 }
 
 type AddressRange = [ipaddr.IPv4 | ipaddr.IPv6, number]

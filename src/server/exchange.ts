@@ -50,13 +50,23 @@ export function beginExchange(
   return exchange
 }
 
+/**
+ * What clients put into addresses though it is secret: `npm logout` names its token, and a client that takes this for its
+ * proxy sends whole addresses, log-in included.
+ */
+const withoutSecrets = (text: string): string =>
+  text
+    .replace(/\/\/[^/\s"@]*@/g, '//(hidden)@')
+    .replace(/(\/-\/user\/token\/|\/tokens\/token\/)[^/\s"]+/g, '$1(hidden)')
+    .replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]+/g, '(hidden)')
+
 function line(request: IncomingMessage, response: ServerResponse, exchange: Exchange, seconds: number) {
   const { caller, refused, cache } = exchange
   return {
     request: exchange.id,
     method: request.method,
-    // The query may hold a signature; the path holds no secret.
-    path: request.url?.split('?', 1)[0],
+    // Without the query: it may hold a signature.
+    path: withoutSecrets(request.url?.split('?', 1)[0] ?? ''),
     route: exchange.route,
     status: response.statusCode,
     ms: Math.round(seconds * 10_000) / 10,
@@ -66,8 +76,8 @@ function line(request: IncomingMessage, response: ServerResponse, exchange: Exch
     ...(refused
       ? {
           decision: refused.code,
-          reason: refused.message,
-          details: refused.cause instanceof Error ? refused.cause.message : undefined,
+          reason: withoutSecrets(refused.message),
+          details: refused.cause instanceof Error ? withoutSecrets(refused.cause.message) : undefined,
         }
       : {}),
     ...(response.writableFinished ? {} : { aborted: true }),

@@ -6,7 +6,8 @@ import type { ConnectionName } from '../registry/names.ts'
 export type MadeFrom = {
   readonly topology: number
   readonly package: number
-  readonly index: { readonly connection: ConnectionName; readonly revision: number } | null
+  /** Every index that was asked, the one that answered last. */
+  readonly indexes: readonly { readonly connection: ConnectionName; readonly revision: number }[]
 }
 
 export type KeptEntry = {

@@ -14,7 +14,8 @@ export type KeptFiles = AsyncDisposable & {
 
 /** Layout of a file: 4 bytes length of the header, the header as JSON, the body. The header repeats the key and the body's digest. */
 type Header = {
-  readonly version: 1
+  readonly version: 2
+  readonly madeBy: string
   readonly key: string
   readonly digest: string
   readonly entry: Omit<KeptEntry, 'answer'> & { readonly answer: Omit<KeptEntry['answer'], 'body'> }
@@ -22,16 +23,21 @@ type Header = {
 
 const MAX_WRITES = 4
 
-export async function openKeptFiles(root: string, limitBytes: number): Promise<KeptFiles> {
+/**
+ * `madeBy` names the program and the installation. Another version renders otherwise, and the counters of another database
+ * say nothing about these files.
+ */
+export async function openKeptFiles(root: string, limitBytes: number, madeBy: string): Promise<KeptFiles> {
   await mkdir(root, { recursive: true })
   const writes = new Set<Promise<void>>()
-  let written = 0
+  // As if the limit were reached: what earlier runs left is looked at with the first write.
+  let written = limitBytes
   const write = async (key: string, entry: KeptEntry) => {
     const path = pathOf(root, key)
     const temporary = `${path}.${randomUUID()}.tmp`
     try {
       await mkdir(join(path, '..'), { recursive: true })
-      await writeFile(temporary, encode(key, entry))
+      await writeFile(temporary, encode(key, entry, madeBy))
       await rename(temporary, path)
       written += entry.answer.body.byteLength
       if (written > limitBytes / 10) {
@@ -39,14 +45,14 @@ export async function openKeptFiles(root: string, limitBytes: number): Promise<K
         await trim(root, limitBytes)
       }
     } catch {
-      await rm(temporary, { force: true })
+      await rm(temporary, { force: true }).catch(() => {})
     }
   }
   return {
     async read(key) {
       const path = pathOf(root, key)
       const bytes = await readFile(path).catch(() => undefined)
-      const entry = bytes && decode(key, bytes)
+      const entry = bytes && decode(key, bytes, madeBy)
       if (entry) utimes(path, new Date(), new Date()).catch(() => {})
       return entry
     },
@@ -67,21 +73,22 @@ function pathOf(root: string, key: string): string {
   return join(root, name.slice(0, 2), name.slice(2))
 }
 
-function encode(key: string, entry: KeptEntry): Buffer {
+function encode(key: string, entry: KeptEntry, madeBy: string): Buffer {
   const { body, ...answer } = entry.answer
-  const header: Header = { version: 1, key, digest: digest(body), entry: { ...entry, answer } }
+  const header: Header = { version: 2, madeBy, key, digest: digest(body), entry: { ...entry, answer } }
   const json = Buffer.from(JSON.stringify(header))
   const length = Buffer.alloc(4)
   length.writeUInt32BE(json.length)
   return Buffer.concat([length, json, body])
 }
 
-function decode(key: string, bytes: Buffer): KeptEntry | undefined {
+function decode(key: string, bytes: Buffer, madeBy: string): KeptEntry | undefined {
   try {
     const end = 4 + bytes.readUInt32BE(0)
     const header = JSON.parse(bytes.toString('utf8', 4, end)) as Header
     const body = bytes.subarray(end)
-    if (header.version !== 1 || header.key !== key || header.digest !== digest(body)) return undefined
+    if (header.version !== 2 || header.madeBy !== madeBy || header.key !== key || header.digest !== digest(body))
+      return undefined
     return { ...header.entry, answer: { ...header.entry.answer, body } }
   } catch {
     return undefined

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Format, KeptAnswer } from '../formats/format.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { Hex, Instant } from '../registry/model.ts'
@@ -22,6 +23,7 @@ export type Want = {
   readonly endpoint: string
 }
 
+/** stale: an upstream should have been asked anew, and was not, or did not answer. */
 export type KeptStatus = 'hit' | 'stale' | 'miss'
 
 /** What the request read of the counters, and the connection whose index it asked about. */
@@ -43,6 +45,12 @@ export type KeptParts = {
 /** After this long without an answer from upstream a stale copy is no longer served at once: the request waits for a fresh one first. */
 const SERVE_STALE_FOR_MS = 24 * 3600_000
 
+/** No index is fresh for longer: one that says so is from a clock that was set back since. */
+const LONGEST_FRESHNESS_MS = 3600_000
+
+/** What was retained alters no counter; an answer that consists of it is looked at again this soon. */
+const RETAINED_HOLDS_MS = 60_000
+
 const CONNECTION_HINTS_BYTES = 8_000_000
 
 export type Kept = ReturnType<typeof createKept>
@@ -56,7 +64,7 @@ export function createKept(parts: KeptParts) {
 
   const keep = (want: Want, entry: KeptEntry) => {
     entries.set(keyOf(want), entry, weight(entry))
-    const connection = entry.madeFrom.index?.connection
+    const connection = entry.madeFrom.indexes.at(-1)?.connection
     if (connection) connections.set(subjectOf(want), connection, 200)
   }
 
@@ -68,30 +76,40 @@ export function createKept(parts: KeptParts) {
     return filed
   }
 
-  const revisionFor = async (want: Want, entry: KeptEntry | undefined, read: RevisionRead): Promise<Revision> => {
-    const index = entry?.madeFrom.index?.connection ?? null
-    if (index === null || index === read.index) return read.revision
-    const { name, scope } = want
-    return parts.store.readRevision({ domain: scope.domain.name, format: name.format, key: name.key, index })
+  /**
+   * Until when what upstreams said is fresh; null where one has said something else since. INVARIANT: counters are those that
+   * the request read first, before its view of the domain: a later look would call older rules newer than they are.
+   */
+  const freshUntil = async ({ name, scope }: Want, { madeFrom }: KeptEntry, read: RevisionRead, now: Instant) => {
+    let until = Infinity
+    for (const { connection, revision } of madeFrom.indexes) {
+      const of = { domain: scope.domain.name, format: name.format, key: name.key, index: connection }
+      const { index } = connection === read.index ? read.revision : await parts.store.readRevision(of)
+      if (index?.revision !== revision) return null
+      until = Math.min(until, index.freshUntil > now + LONGEST_FRESHNESS_MS ? now : index.freshUntil)
+    }
+    return until
   }
 
   /** Everyone who wants the same answer of the same state while it is made gets the one that is being made. */
-  const makeOnce = (want: Want, revision: Revision, options: ReadOptions): Promise<KeptEntry> => {
+  const makeOnce = (want: Want, revision: Revision, options: ReadOptions, known?: KeptEntry): Promise<KeptEntry> => {
     const flight = `${keyOf(want)} ${revision.topology} ${revision.package} ${options.whileRevalidating}`
     let made = making.get(flight)
     if (!made) {
-      made = make(want, revision, options).finally(() => making.delete(flight))
+      made = make(want, revision, options, known).finally(() => making.delete(flight))
       making.set(flight, made)
     }
     return made
   }
 
-  const make = async (want: Want, revision: Revision, options: ReadOptions): Promise<KeptEntry> => {
-    const gathered = await gather(parts, want, options)
-    const { sources } = gathered
+  /** `known`: an answer whose counters hold. What it was made from may turn out to be as it was. */
+  const make = async (want: Want, revision: Revision, options: ReadOptions, known?: KeptEntry): Promise<KeptEntry> => {
+    const sources = await parts.readPackage(want.scope, want.name, options)
+    if (known && isMadeFrom(known, sources)) return { ...known, answer: { ...known.answer, stale: sources.stale } }
+    const gathered = await gather(parts, want, options, sources)
     const entry = await renderEntry(parts, want, revision, gathered)
     // Without the upstream's word (a publisher's look-up, an outage) the answer is right for this request only.
-    if ((options.askUpstream ?? true) && !sources.stale) {
+    if ((options.askUpstream ?? true) && !gathered.sources.stale) {
       keep(want, entry)
       parts.files.write(keyOf(want), entry)
     }
@@ -121,26 +139,32 @@ export function createKept(parts: KeptParts) {
       if (options.askUpstream === false)
         return { answer: (await make(want, read.revision, options)).answer, status: 'miss' }
       const entry = await find(want)
-      const revision = await revisionFor(want, entry, read)
       const now = parts.clock.now()
-      if (entry && holds(entry, revision, now)) {
-        const freshUntil = entry.madeFrom.index && revision.index ? revision.index.freshUntil : Infinity
-        if (now < freshUntil) return { answer: entry.answer, status: 'hit' }
-        if ((options.whileRevalidating ?? true) && now < freshUntil + SERVE_STALE_FOR_MS) {
+      const known = entry && holds(entry, read.revision, now) ? entry : undefined
+      const until = known ? await freshUntil(want, known, read, now) : null
+      if (known && until !== null) {
+        if (now < until) return { answer: known.answer, status: 'hit' }
+        if ((options.whileRevalidating ?? true) && now < until + SERVE_STALE_FOR_MS) {
           refreshBehind(want, options.deadline)
-          return { answer: entry.answer, status: 'stale' }
+          return { answer: { ...known.answer, stale: true }, status: 'stale' }
         }
       }
-      return { answer: (await makeOnce(want, revision, options)).answer, status: 'miss' }
+      const { answer } = await makeOnce(want, read.revision, options, known)
+      return { answer, status: answer.stale ? 'stale' : 'miss' }
     },
   }
 }
 
+/** What upstreams said is the other half of it: see `freshUntil`. */
 const holds = ({ madeFrom, expiresAt }: KeptEntry, revision: Revision, now: Instant): boolean =>
   madeFrom.topology === revision.topology &&
   madeFrom.package === revision.package &&
-  (madeFrom.index === null || madeFrom.index.revision === revision.index?.revision) &&
   (expiresAt === null || now < expiresAt)
+
+const isMadeFrom = ({ madeFrom: { indexes } }: KeptEntry, { dependsOn, index }: PackageSources): boolean =>
+  (index === null || index.only === null) &&
+  indexes.length === dependsOn.length &&
+  indexes.every((one, at) => one.connection === dependsOn[at]?.connection && one.revision === dependsOn[at]?.revision)
 
 /** One key per (repository, package, form, encoding, address). The address is the endpoint, which names the repository. */
 function keyOf({ name, form, encoding, endpoint }: Want): string {
@@ -150,7 +174,8 @@ function keyOf({ name, form, encoding, endpoint }: Want): string {
 const subjectOf = ({ scope, name }: Want): string =>
   `${scope.domain.name} ${scope.repository.name} ${name.format} ${name.key}`
 
-const weight = (entry: KeptEntry): number => entry.answer.body.byteLength + 500
+/** A view of a few bytes keeps all of the memory that it looks at. */
+const weight = (entry: KeptEntry): number => entry.answer.body.buffer.byteLength + 500
 
 async function renderEntry(
   parts: KeptParts,
@@ -183,16 +208,15 @@ async function renderEntry(
   const { kind: _, expiresAt, ...answer } = rendered
   return {
     answer: { ...answer, encoding: want.encoding, stale: sources.stale },
-    madeFrom: { topology: revision.topology, package: revision.package, index: sources.dependsOn },
-    expiresAt,
+    madeFrom: { topology: revision.topology, package: revision.package, indexes: sources.dependsOn },
+    expiresAt: index?.only ? Math.min(expiresAt ?? Infinity, now + RETAINED_HOLDS_MS) : expiresAt,
   }
 }
 
 type Gathered = { readonly sources: PackageSources; readonly document: Uint8Array | null }
 
 /** What the answer is made from, the index's document with it. One that was lost is given up and fetched anew, once. */
-async function gather(parts: KeptParts, want: Want, options: ReadOptions): Promise<Gathered> {
-  const sources = await parts.readPackage(want.scope, want.name, options)
+async function gather(parts: KeptParts, want: Want, options: ReadOptions, sources: PackageSources): Promise<Gathered> {
   if (!sources.index) return { sources, document: null }
   const { sha256 } = sources.index.document
   const document = await readDocument(parts, sources.index.document)
@@ -218,5 +242,6 @@ async function readDocument(
     if (read === 0) return undefined
     at += read
   }
-  return bytes
+  // A flipped bit passes the decompression more often than not, and would be rendered into what clients install by.
+  return createHash('sha256').update(bytes).digest('hex') === document.sha256 ? bytes : undefined
 }

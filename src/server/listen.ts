@@ -12,10 +12,13 @@ export type Listening = {
 }
 
 /** A client has this long to send a request's head; its body may take as long as an upload takes. */
-const HEADERS_TIMEOUT_MS = 15_000
+const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 60 * 60_000
+/** How often the two are looked at: Node's own half a minute would make nonsense of the shorter one. */
+const CHECKING_INTERVAL_MS = 2_000
 /** Longer than package managers pause within one install. */
 const KEEP_ALIVE_MS = 30_000
+const IDLE_LOOK_MS = 200
 
 type Fetch = Hono<{ Bindings: HttpBindings }>['fetch']
 
@@ -26,6 +29,7 @@ export async function listen(fetch: Fetch, { host, port }: { host: string; port:
     serverOptions: {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECKING_INTERVAL_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
     },
     overrideGlobalObjects: false,
@@ -41,10 +45,14 @@ export async function listen(fetch: Fetch, { host, port }: { host: string; port:
     server,
     port: (server.address() as AddressInfo).port,
     async stop(graceMs) {
+      // What still comes over a connection that is open is answered, and told that it was the last.
+      server.prependListener('request', (_request, response) => void (response.shouldKeepAlive = false))
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeIdleConnections()
+      // A client keeps its connection after its last answer, and would hold up the end.
+      const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS)
       const timer = setTimeout(() => server.closeAllConnections(), graceMs)
       await closed
+      clearInterval(idle)
       clearTimeout(timer)
     },
   }

@@ -66,10 +66,16 @@ const pairs = (raw: readonly string[]): readonly (readonly [string, string])[] =
 async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > MAX_BODY) throw new RegistryError('too_large', `A request to this API has at most ${MAX_BODY} bytes`)
-    chunks.push(chunk)
+  try {
+    // Whoever sends too much still gets an answer: the request must not be destroyed.
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > MAX_BODY) throw new RegistryError('too_large', `A request to this API has at most ${MAX_BODY} bytes`)
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    if (error instanceof RegistryError) throw error
+    throw new RegistryError('invalid', 'The body of the request broke off', { cause: error })
   }
   return Buffer.concat(chunks)
 }

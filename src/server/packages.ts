@@ -120,6 +120,7 @@ async function enter(
   const view = await parts.topology.find(names.domain, revision.topology)
   if (!view) throw missing(caller, `Domain ${names.domain} does not exist`)
   const owner = view.domain.owner
+  const facts = { 'aws:SourceIp': address }
   const ask = (action: string, resource: string) =>
     parts.authorizer.require({
       caller,
@@ -128,7 +129,7 @@ async function enter(
       owner,
       domain: names.domain,
       topology: revision.topology,
-      context: { 'aws:SourceIp': address },
+      context: facts,
     })
   if (route.action === 'codeartifact:ReadFromRepository') {
     await ask(route.action, arn.repository(parts.region, owner, names.domain, names.repository))
@@ -140,7 +141,7 @@ async function enter(
   } else if (caller.domain !== null && caller.domain !== names.domain) {
     throw new RegistryError('forbidden', `This token is for domain ${caller.domain}`)
   }
-  const scope = { caller, view, domain: view.domain, repository: readRepository(view, names.repository) }
+  const scope = { caller, facts, view, domain: view.domain, repository: readRepository(view, names.repository) }
   return { scope, read: { revision, index } }
 }
 

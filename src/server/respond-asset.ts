@@ -40,7 +40,7 @@ export async function sendAsset(
   }
   const [from, until] = range ? [range.start, range.end + 1] : [0, size ?? Infinity]
   if (request.method === 'HEAD') {
-    response.writeHead(range ? 206 : 200, headers)
+    response.writeHead(200, headers)
     response.end()
     return
   }
@@ -74,7 +74,8 @@ function giveBack(buffer: Buffer): void {
 
 function rangeOf(request: IncomingMessage, asset: OpenedAsset, size: number | null) {
   const header = request.headers.range
-  if (header === undefined || size === null) return null
+  // RFC 9110, section 14.2: it means something to GET alone.
+  if (header === undefined || size === null || request.method !== 'GET') return null
   const condition = request.headers['if-range']
   if (condition !== undefined && condition !== asset.etag) return null
   const range = parseRange(header, size)

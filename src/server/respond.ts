@@ -74,12 +74,20 @@ export function sendBytes(
   headers: Readonly<Record<string, string>>,
   body: string | Uint8Array,
   reasonPhrase?: string,
+  /** Ends the answer, once all of it was written; at once if left out. */
+  endLater?: () => void,
 ): void {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
   const all = { ...ALWAYS, ...headers, 'content-length': bytes.byteLength }
   if (reasonPhrase === undefined) response.writeHead(status, all)
   else response.writeHead(status, reasonPhrase, all)
-  response.end(request.method === 'HEAD' ? undefined : bytes)
+  const content = request.method === 'HEAD' ? undefined : bytes
+  if (!endLater || !content?.byteLength) {
+    response.end(content)
+    return
+  }
+  response.write(content)
+  endLater()
 }
 
 /** Answers with an error, or destroys the connection where an answer was begun already: a truncated body must not look whole. */
@@ -88,9 +96,36 @@ export function sendError(request: IncomingMessage, response: ServerResponse, er
     response.destroy()
     return
   }
-  // A body that was not read would be taken for the next request.
-  if (!request.complete) response.shouldKeepAlive = false
-  sendBytes(request, response, error.status, error.headers, error.body, error.reasonPhrase)
+  const { status, headers, body, reasonPhrase } = error
+  if (!hasMore(request)) return sendBytes(request, response, status, headers, body, reasonPhrase)
+  // The rest of the body is nothing that anybody waits for: the connection ends with this answer.
+  response.shouldKeepAlive = false
+  sendBytes(request, response, status, headers, body, reasonPhrase, () => lingerOver(request, () => response.end()))
+}
+
+/** A request without a body is incomplete as well, for the moment in which its head is handled. */
+const hasMore = ({ complete, headers }: IncomingMessage): boolean =>
+  !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0)
+
+/** As long as a client sends without such a pause, and no longer than that in all. */
+const LINGER = { pauseMs: 1_000, longestMs: 30_000 }
+
+/**
+ * RFC 9112, section 9.6: a connection that is closed while its client still sends is reset, and the client may never see the
+ * answer. So what it sends is taken for a while, and thrown away.
+ */
+function lingerOver(request: IncomingMessage, end: () => void): void {
+  const over = () => {
+    clearTimeout(pause)
+    clearTimeout(longest)
+    end()
+  }
+  const pause = setTimeout(over, LINGER.pauseMs)
+  const longest = setTimeout(over, LINGER.longestMs)
+  request.on('data', () => pause.refresh())
+  request.once('close', over)
+  request.once('end', over)
+  request.resume()
 }
 
 /** What a client is told of an error that is nobody's fault but ours: the id under which the log has the details. */

@@ -68,8 +68,12 @@ async function draw({ renderer, input, encoding }: RenderJob): Promise<RenderRes
   // 22 characters of the digest of what is sent, and which encoding it is: strong, and short enough for clients that keep
   // ETags in a buffer of 64 bytes.
   const etag = `"${sha256(body).toString('base64url').slice(0, 22)}-${encoding === 'gzip' ? 'g' : 'i'}"`
-  return { ...rest, etag, body: encoding === 'gzip' ? gzipSync(body, { level: 6 }) : body }
+  return { ...rest, etag, body: unshared(encoding === 'gzip' ? gzipSync(body, { level: 6 }) : body) }
 }
+
+/** Small buffers are views of larger memory, all of which would cross the thread and be kept. */
+const unshared = (bytes: Uint8Array): Uint8Array =>
+  bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)
 
 /** Blobs are named after their compressed bytes; a renderer that remembers parsed documents knows them by the document's own digest. */
 function decompressed(index: NonNullable<RenderJob['input']['index']>): NonNullable<RenderInput['index']> {

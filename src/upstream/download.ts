@@ -24,8 +24,9 @@ export type DownloadParts = AskParts & {
 type OnLanded = (landed: Landed) => Promise<void>
 
 const MOST_SIDE_CAR_BYTES = 16 * 1024 * 1024
-/** A fill that is slower than this holds a connection for nobody's good. */
+/** A fill that is slower than this holds a connection for nobody's good, and has so long to show that it is not. */
 const SLOWEST_BYTES_PER_MS = 64
+const SLOW_START_MS = 30_000
 const LONGEST_FILL_MS = 2 * 3_600_000
 /** Readers get the last bytes after the retention commits, but no later than this. */
 const RETENTION_PATIENCE_MS = 5_000
@@ -36,6 +37,7 @@ const JUST_LANDED_MS = 10_000
 /** Files of connections: one request upstream per file, whoever asks meanwhile joins it. */
 export function createDownloads(parts: DownloadParts): Pick<Upstream, 'download' | 'readSideCar'> & Settling {
   const fills = new Map<string, Fill>()
+  const ending = new Set<Promise<void>>()
   const justLanded = new Map<string, { readonly sha256: Hex; readonly until: Instant }>()
   const sideCars = new SingleFlight<Uint8Array>()
 
@@ -57,7 +59,11 @@ export function createDownloads(parts: DownloadParts): Pick<Upstream, 'download'
       }
       const underWay = fills.get(key)
       const fill = underWay ?? new Fill(parts, connection, file, url, (landedAs) => end(key, landedAs))
-      if (!underWay) fills.set(key, fill)
+      if (!underWay) {
+        fills.set(key, fill)
+        ending.add(fill.ended)
+        void fill.ended.finally(() => ending.delete(fill.ended))
+      }
       const landed = fill.join(options.onLanded)
       landed.catch(() => {}) // who wants to know asks; readers are told by their reads
       const late = () => outage('slow', `${connection.name} did not begin to send ${file.file} in time`)
@@ -75,7 +81,7 @@ export function createDownloads(parts: DownloadParts): Pick<Upstream, 'download'
     },
 
     async settled() {
-      await Promise.all([sideCars.settled(), ...[...fills.values()].map(({ ended }) => ended)])
+      await Promise.all([sideCars.settled(), ...ending])
     },
   }
 }
@@ -146,7 +152,7 @@ class Fill {
   readonly #begun = Promise.withResolvers<void>()
   readonly #landed = Promise.withResolvers<Landed>()
   #wanted: OnLanded[] | null = []
-  #landedAs: Hex | null = null
+  readonly #onEnd: (landedAs: Hex | null) => void
 
   constructor(
     parts: DownloadParts,
@@ -161,7 +167,8 @@ class Fill {
     this.blob = new GrowingBlob((sha256) => parts.blobs.open(sha256))
     this.#begun.promise.catch(() => {})
     this.#landed.promise.catch(() => {})
-    this.ended = this.#run(url).finally(() => onEnd(this.#landedAs))
+    this.#onEnd = onEnd
+    this.ended = this.#run(url)
   }
 
   /** Resolves when the upstream begins to send; rejects where it will not. */
@@ -196,9 +203,11 @@ class Fill {
       }
       const landed = await ask(this.#parts, request, (response) => this.#receive(response))
       await this.#retain(landed)
-      this.#landedAs = landed.digests.sha256
+      this.#onEnd(landed.digests.sha256)
       this.#landed.resolve(landed)
     } catch (error) {
+      // Before anybody is told: who asks again must not join what has failed.
+      this.#onEnd(null)
       this.#begun.reject(error)
       this.#landed.reject(error)
       await this.blob.fail(error as Error)
@@ -216,7 +225,7 @@ class Fill {
     const begunAt = this.#parts.clock.now()
     for await (const chunk of decodedBody(response)) {
       const received = pending.size + chunk.length
-      if (this.#parts.clock.now() > fillDeadline(begunAt, received))
+      if (this.#parts.clock.now() - begunAt > SLOW_START_MS + received / SLOWEST_BYTES_PER_MS)
         throw new OutboundError('timeout', `${this.#file.file} comes too slowly: ${received} bytes so far`)
       if (received > maxFileBytes) throw this.#tooLarge()
       if (size !== null && received > size) throw this.#mismatch(`more than ${size} bytes`)

@@ -7,6 +7,8 @@ import { createInterface } from 'node:readline'
 import { expect, it } from 'vitest'
 import { clientHome } from '../support/clients/home.ts'
 import { run } from '../support/clients/run.ts'
+import { startNpmUpstream } from '../support/upstream/npm.ts'
+import { startPypiUpstream } from '../support/upstream/pypi.ts'
 
 const checkout = resolve(import.meta.dirname, '../..')
 
@@ -20,6 +22,10 @@ const inherited = Object.fromEntries(
 it('serves when it was packed and installed, compiled, where Node.js strips no types', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'granary-installed-'))
   await using home = await clientHome()
+  await using npmjs = await startNpmUpstream()
+  await npmjs.publish({ name: 'hello', version: '1.0.0' })
+  await using pypi = await startPypiUpstream()
+  await pypi.publish({ name: 'hello', version: '1.0.0' })
   try {
     const npm = (...args: string[]) => run('npm', args, { cwd: folder, env: inherited })
     const packed = await run('npm', ['pack', '--pack-destination', folder], { cwd: checkout, env: inherited })
@@ -32,17 +38,30 @@ it('serves when it was packed and installed, compiled, where Node.js strips no t
     const bin = join(folder, 'node_modules/granary/bin/granary.js')
     const data = join(folder, 'data')
     const server = spawn(process.execPath, [bin, 'serve', '--port', '0', '--data', data], {
+      env: { ...inherited, GRANARY_UPSTREAM_NPMJS: npmjs.url, GRANARY_UPSTREAM_PYPI: pypi.url },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     try {
       const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]()
       const serving = JSON.parse(String((await lines.next()).value)) as { msg: string; url: string }
       expect(serving.msg).toBe('serving')
-      const listed = await run(process.execPath, [bin, 'repository', 'list', '--json'], {
-        cwd: folder,
-        env: { ...home.env, GRANARY_URL: serving.url, GRANARY_DATA: data },
-      })
+      const granary = (...args: string[]) =>
+        run(process.execPath, [bin, ...args], {
+          cwd: folder,
+          env: { ...home.env, GRANARY_URL: serving.url, GRANARY_DATA: data },
+        })
+      const listed = await granary('repository', 'list', '--json')
       expect(listed, listed.stderr).toMatchObject({ code: 0 })
+      const { stdout: token } = await granary('token')
+      const headers = { authorization: `Bearer ${token.trim()}` }
+      for (const path of ['npm/local/main/hello', 'pypi/local/main/simple/hello/']) {
+        const answer = await fetch(`${serving.url}/${path}`, { headers })
+        expect({ path, status: answer.status, names: (await answer.text()).includes('1.0.0') }).toEqual({
+          path,
+          status: 200,
+          names: true,
+        })
+      }
       expect((JSON.parse(listed.stdout) as { name: string }[]).map(({ name }) => name)).toEqual([
         'main',
         'npm-store',

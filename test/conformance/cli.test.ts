@@ -37,6 +37,9 @@ const COMMANDS = [
   ...['attach-user', 'list-user', 'detach-user'].map((verb) => `policy ${verb}`),
 ]
 
+/** As `bin/granary.js` has them. */
+const ON_THE_MACHINE = ['serve', 'config', 'backup', 'restore', 'fsck', 'recover-key']
+
 describe('help', () => {
   it.each(COMMANDS)('of %s has examples', async (command) => {
     const { code, out } = await granary([...command.split(' '), '--help'])
@@ -49,9 +52,15 @@ describe('help', () => {
   it('lists what runs on the machine of the server, and the exit codes', async () => {
     const { code, out } = await granary(['--help'])
     expect(code).toBe(0)
-    for (const name of ['serve', 'config', 'backup', 'restore', 'fsck'])
-      expect(out).toMatch(new RegExp(`^  ${name} `, 'm'))
+    for (const name of ON_THE_MACHINE) expect(out).toMatch(new RegExp(`^  ${name} `, 'm'))
     expect(out).toContain('Exit codes: 0 done')
+  })
+
+  it.each(ON_THE_MACHINE)('of %s has examples', async (command) => {
+    const { code, out } = await granary([command, '--help'])
+    expect(code).toBe(0)
+    expect(await granary(['help', command])).toMatchObject({ code: 0, out })
+    expect(out).toMatch(new RegExp(`^Usage: granary ${command}[^]*\\nExamples:\\n  \\$ .*granary ${command}`))
   })
 })
 

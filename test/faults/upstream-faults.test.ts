@@ -12,28 +12,31 @@ const DAY = 24 * 3_600_000
 const DEADLINE_MS = 35_000
 /** For an index that is known already nobody waits longer than 5 seconds. */
 const STALE_MS = 10_000
-/** The longest pause of an upstream that failed, and the longest `Retry-After` here. */
-const PAUSES_MS = 21_000
+/** More than an upstream that failed is left alone for, and than a file may come too slowly. */
+const PAUSES_MS = 60_000
 
 /** Larger than what is withheld until a file was verified, and much smaller. */
 const LARGE = Buffer.alloc(300_000, 'large')
 const SMALL = Buffer.alloc(5_000, 'small')
 
-const FAULTS: readonly { readonly what: string; readonly fault: Fault | 'down' }[] = [
-  { what: 'answers 500', fault: { kind: 'status', status: 500 } },
-  { what: 'answers 503', fault: { kind: 'status', status: 503, headers: { 'retry-after': '2' } } },
-  { what: 'answers 403', fault: { kind: 'status', status: 403 } },
-  { what: 'answers 429 with Retry-After', fault: { kind: 'status', status: 429, headers: { 'retry-after': '2' } } },
-  { what: 'accepts requests and never answers', fault: { kind: 'hang' } },
-  { what: 'sends the head and a few bytes, and no more', fault: { kind: 'stall', after: 100 } },
-  { what: 'sends 40 bytes per second', fault: { kind: 'slow', bytesPerSecond: 40 } },
-  { what: 'closes the connection before the end', fault: { kind: 'truncate', after: 200 } },
-  { what: 'resets the connection at once', fault: { kind: 'reset' } },
-  { what: 'resets the connection after some bytes', fault: { kind: 'reset', after: 200 } },
-  { what: 'sends other bytes', fault: { kind: 'wrong-bytes' } },
-  { what: 'answers with a page for people', fault: { kind: 'html' } },
-  { what: 'redirects in a circle', fault: { kind: 'redirect', to: '/circle' } },
-  { what: 'is not there', fault: 'down' },
+const AT_ONCE: readonly { readonly what: string; readonly fault: Fault | 'down' }[] = [
+  { what: 'it answers 500', fault: { kind: 'status', status: 500 } },
+  { what: 'it answers 503', fault: { kind: 'status', status: 503, headers: { 'retry-after': '2' } } },
+  { what: 'it answers 403', fault: { kind: 'status', status: 403 } },
+  { what: 'it answers 429 with Retry-After', fault: { kind: 'status', status: 429, headers: { 'retry-after': '2' } } },
+  { what: 'it closes the connection before the end', fault: { kind: 'truncate', after: 20 } },
+  { what: 'it resets the connection at once', fault: { kind: 'reset' } },
+  { what: 'it resets the connection after some bytes', fault: { kind: 'reset', after: 20 } },
+  { what: 'it sends other bytes', fault: { kind: 'wrong-bytes' } },
+  { what: 'it answers with a page for people', fault: { kind: 'html' } },
+  { what: 'it redirects in a circle', fault: { kind: 'redirect', to: '/circle' } },
+  { what: 'it is not there', fault: 'down' },
+]
+
+const SLOWLY: readonly (Fault | 'down')[] = [
+  { kind: 'hang' },
+  { kind: 'stall', after: 20 },
+  { kind: 'slow', bytesPerSecond: 20 },
 ]
 
 type Answer = {
@@ -45,7 +48,12 @@ type Answer = {
 }
 type Format = 'npm' | 'pypi'
 /** Something to ask for, and how its whole answer is recognised. */
-type Target = { readonly what: string; readonly format: Format; readonly path: string; readonly right: (body: Buffer) => boolean }
+type Target = {
+  readonly what: string
+  readonly format: Format
+  readonly path: string
+  readonly right: (body: Buffer) => boolean
+}
 
 async function ask({ fetch }: TestRegistry, { path, format }: Target, headers = {}): Promise<Answer | 'broken off'> {
   const begun = performance.now()
@@ -60,6 +68,12 @@ async function ask({ fetch }: TestRegistry, { path, format }: Target, headers = 
     return 'broken off'
   }
 }
+
+/** An unchanged index has no body that could be damaged: these faults do not hinder a revalidation. */
+const isOfBodies = (fault: Fault | 'down'): boolean =>
+  fault !== 'down' &&
+  (['stall', 'slow', 'truncate', 'wrong-bytes'].includes(fault.kind) ||
+    (fault.kind === 'reset' && fault.after !== undefined))
 
 /** In words for the person at the client: npm prints `error`, pip the reason phrase. */
 function expectOutage({ what, format }: Target, answer: Answer | 'broken off'): void {
@@ -90,9 +104,7 @@ async function setUp() {
   const open = new AsyncDisposableStack()
   const npm = open.use(await startNpmUpstream())
   const pypi = open.use(await startPypiUpstream())
-  const registry = open.use(
-    await startRegistry({ GRANARY_UPSTREAM_NPMJS: npm.url, GRANARY_UPSTREAM_PYPI: pypi.url }),
-  )
+  const registry = open.use(await startRegistry({ GRANARY_UPSTREAM_NPMJS: npm.url, GRANARY_UPSTREAM_PYPI: pypi.url }))
   const index = (format: Format, name: string): Target => ({
     what: `${format} index of ${name}`,
     format,
@@ -138,36 +150,137 @@ async function switchOff(upstreams: readonly LoopbackServer[]): Promise<void> {
   }
 }
 
-describe('an upstream that fails', () => {
-  it.each(FAULTS)('and $what: what is here is served, the rest is said to be an outage, and all is well after it', async ({ fault }) => {
-    await using scene = await setUp()
-    const { registry, stored, askAll, npm, pypi } = scene
-    const known = await scene.offer('known', LARGE, 'large')
-    const listed = [await scene.offer('listed-large', LARGE, 'large'), await scene.offer('listed-small', SMALL, 'small')]
-    const unknown = await scene.offer('unknown', SMALL, 'small')
-    const here = [...known.indexes, ...known.files, ...listed.flatMap(({ indexes }) => indexes)]
-    for (const [target, answer] of await askAll(here)) expectRight(target, answer)
-    const elsewhere = [...unknown.indexes, ...listed.flatMap(({ files }) => files)]
+type Scene = Awaited<ReturnType<typeof setUp>>
 
-    await switchOn([npm, pypi], fault)
-    const [fresh, missing] = await Promise.all([askAll(here), askAll(elsewhere)])
-    for (const [target, answer] of fresh) expectRight(target, answer)
-    for (const [target, answer] of missing) expectOutage(target, answer)
+/** What the scene is made of: what is here, and what would have to come from upstream. */
+async function prepare(scene: Scene) {
+  const known = await scene.offer('known', LARGE, 'large')
+  const listed = [await scene.offer('listed-large', LARGE, 'large'), await scene.offer('listed-small', SMALL, 'small')]
+  const unknown = await scene.offer('unknown', SMALL, 'small')
+  const here = [...known.indexes, ...known.files, ...listed.flatMap(({ indexes }) => indexes)]
+  for (const [target, answer] of await scene.askAll(here)) expectRight(target, answer)
+  return { known, unknown, here, elsewhere: [...unknown.indexes, ...listed.flatMap(({ files }) => files)] }
+}
 
-    // Older than what is served without asking: it is asked about, and served with a warning when nobody answers.
-    ageIndexes(registry.data, 3 * DAY)
-    for (const [target, answer] of await askAll([...known.indexes, ...known.files])) {
-      expectRight(target, answer)
-      expect(answer.ms, target.what).toBeLessThan(STALE_MS)
-      if (known.indexes.includes(target)) expect(answer.headers.get('warning'), target.what).toMatch(/^110 /)
-    }
-    expect(await registry.pendingFiles()).toEqual([])
-    expect(await stored.wrong()).toEqual([])
+/** The fault is met; what is returned expects all to be well once it is over. */
+async function expectToBear(scene: Scene, fault: Fault | 'down'): Promise<() => Promise<void>> {
+  const { registry, stored, askAll, npm, pypi } = scene
+  const { known, unknown, here, elsewhere } = await prepare(scene)
+  const isSlow = fault !== 'down' && fault.kind === 'slow'
+  await switchOn([npm, pypi], fault)
+  const [fresh, missing] = await Promise.all([askAll(here), askAll(elsewhere)])
+  for (const [target, answer] of fresh) expectRight(target, answer)
+  for (const [target, answer] of missing) {
+    // What is slow may still be in time.
+    if (isSlow && answer !== 'broken off' && answer.status === 200) expectRight(target, answer)
+    else expectOutage(target, answer)
+  }
 
+  // Older than what is served without asking: it is asked about, and served with a warning when nobody answers.
+  ageIndexes(registry.data, 3 * DAY)
+  for (const [target, answer] of await askAll([...known.indexes, ...known.files])) {
+    expectRight(target, answer)
+    expect(answer.ms, target.what).toBeLessThan(STALE_MS)
+    if (known.indexes.includes(target) && !isOfBodies(fault))
+      expect(answer.headers.get('warning'), target.what).toMatch(/^110 /)
+  }
+  expect(await stored.wrong()).toEqual([])
+
+  return async () => {
     await switchOff([npm, pypi])
     registry.passTime(PAUSES_MS)
-    for (const [target, answer] of await askAll([...here, ...elsewhere, ...unknown.files])) expectRight(target, answer)
+    // After a pause one request goes ahead and decides for the others.
+    for (const target of elsewhere) {
+      const joined = await ask(registry, target)
+      // What was begun while the upstream kept silent may still be under way: whoever joins it hears how it ended, and the
+      // next begins anew.
+      const isGivenUp = SLOWLY.includes(fault) && joined !== 'broken off' && joined.status === 504
+      expectRight(target, isGivenUp ? await ask(registry, target) : joined)
+    }
+    for (const [target, answer] of await askAll([...here, ...unknown.files])) expectRight(target, answer)
     expect(await stored.wrong()).toEqual([])
+    expect(await registry.pendingFiles()).toEqual([])
     expect(registry.log.filter(({ msg }) => msg === 'a request failed unexpectedly')).toEqual([])
+  }
+}
+
+describe('an upstream that fails: what is here is served, the rest is said to be an outage, and all is well after it', () => {
+  it.each(AT_ONCE)('$what', async ({ fault }) => {
+    await using scene = await setUp()
+    const expectRecovery = await expectToBear(scene, fault)
+    await expectRecovery()
+  })
+
+  it('for ever: silence, a stop in the middle, 20 bytes per second', async () => {
+    // Side by side, since each takes as long as the longest patience.
+    await using scenes = new AsyncDisposableStack()
+    const recoveries = await Promise.all(SLOWLY.map(async (fault) => expectToBear(scenes.use(await setUp()), fault)))
+    for (const expectRecovery of recoveries) await expectRecovery()
+  })
+})
+
+describe('what an upstream that fails leaves open', () => {
+  it('is not taken for an answer: a file newer than the index that is kept is no 404', async () => {
+    await using scene = await setUp()
+    const { npm, pypi, registry, stored } = scene
+    const known = await scene.offer('known', SMALL, 'small')
+    for (const target of known.indexes) expectRight(target, await ask(registry, target))
+    const newer = await npm.publish({ name: 'known', version: '2.0.0', tarballBytes: LARGE })
+    const [wheel] = await pypi.publish({ name: 'known', version: '2.0.0', bytes: LARGE })
+    const right = (body: Buffer) => body.equals(LARGE)
+    const files: readonly Target[] = [
+      { what: 'newer tarball', format: 'npm', path: `/npm/local/main/known/-/${newer.file}`, right },
+      { what: 'newer wheel', format: 'pypi', path: `/pypi/local/main${wheel?.path}`, right },
+    ]
+    ageIndexes(registry.data, 3_600_000)
+    await switchOn([npm, pypi], 'down')
+    for (const target of files) expectOutage(target, await ask(registry, target))
+    await switchOff([npm, pypi])
+    registry.passTime(PAUSES_MS)
+    for (const target of files) expectRight(target, await ask(registry, target))
+    expect(await stored.wrong()).toEqual([])
+  })
+
+  it('an upstream that says when to come back is left alone until then', async () => {
+    await using scene = await setUp()
+    const { npm, registry } = scene
+    await npm.publish({ name: 'later', version: '1.0.0' })
+    npm.faults.on('*', { kind: 'status', status: 429, headers: { 'retry-after': '60' } })
+    const target = scene.index('npm', 'later')
+    const refused = await ask(registry, target)
+    expectOutage(target, refused)
+    const asked = npm.requests.length
+    npm.faults.clear()
+    const again = await ask(registry, target)
+    expectOutage(target, again)
+    expect(npm.requests).toHaveLength(asked)
+    for (const answer of [refused, again])
+      expect(Number(answer !== 'broken off' && answer.headers.get('retry-after'))).toBeGreaterThan(50)
+    registry.passTime(60_000)
+    expectRight(target, await ask(registry, target))
+  })
+
+  it('a package that the upstream no longer has: what was fetched is still listed and served', async () => {
+    await using scene = await setUp()
+    const { npm, pypi, registry } = scene
+    const known = await scene.offer('vanishing', SMALL, 'small')
+    for (const target of [...known.indexes, ...known.files]) expectRight(target, await ask(registry, target))
+    npm.unpublish('vanishing')
+    pypi.remove('vanishing')
+    ageIndexes(registry.data, 3 * DAY)
+    for (const target of [...known.indexes, ...known.files]) expectRight(target, await ask(registry, target))
+    // And comes back when it does: a 404 may have been a mistake.
+    await scene.offer('vanishing', SMALL, 'small')
+    ageIndexes(registry.data, 60_000)
+    for (const target of [...known.indexes, ...known.files]) expectRight(target, await ask(registry, target))
+  })
+
+  it.each(['npm', 'pypi'] as const)('a name that %s never had is a 404, and that is asked again', async (format) => {
+    await using scene = await setUp()
+    const target = scene.index(format, 'never')
+    expect(await ask(scene.registry, target)).toMatchObject({ status: 404 })
+    await scene.offer('never', SMALL, 'small')
+    ageIndexes(scene.registry.data, 60_000)
+    expectRight(target, await ask(scene.registry, target))
   })
 })

@@ -19,6 +19,8 @@ export type Granary = AsyncDisposable & {
   readonly pid: number
   /** The lines that it logged so far. */
   readonly log: readonly Record<string, unknown>[]
+  /** All that it wrote so far, to standard output and to standard error. */
+  readonly output: string
   /** `granary …` as this server's operator types it, in `home`. */
   cli(home: ClientHome, ...args: readonly string[]): Promise<Finished>
   /** `granary … --json`, parsed. Throws where it fails. */
@@ -46,6 +48,9 @@ export async function startGranary(
     },
     get log() {
       return running.log
+    },
+    get output() {
+      return running.output.join('')
     },
     get pid() {
       return running.child.pid as number
@@ -78,7 +83,12 @@ export async function startGranary(
   return granary
 }
 
-type Running = { readonly child: ChildProcess; readonly url: string; readonly log: Record<string, unknown>[] }
+type Running = {
+  readonly child: ChildProcess
+  readonly url: string
+  readonly log: Record<string, unknown>[]
+  readonly output: string[]
+}
 
 async function launch(data: string, env: Readonly<Record<string, string>>, flags: readonly string[]): Promise<Running> {
   const scrubbed = Object.fromEntries(
@@ -89,8 +99,13 @@ async function launch(data: string, env: Readonly<Record<string, string>>, flags
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const log: Record<string, unknown>[] = []
+  const output: string[] = []
   let errors = ''
-  child.stderr.on('data', (chunk) => (errors += chunk))
+  child.stdout.on('data', (chunk) => void output.push(String(chunk)))
+  child.stderr.on('data', (chunk) => {
+    errors += chunk
+    output.push(String(chunk))
+  })
   const url = await new Promise<string>((ready, failed) => {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const entry = parseLine(line)
@@ -100,7 +115,7 @@ async function launch(data: string, env: Readonly<Record<string, string>>, flags
     })
     child.once('exit', (code) => failed(new Error(`granary serve ended with ${code} before it served: ${errors}`)))
   })
-  return { child, url, log }
+  return { child, url, log, output }
 }
 
 function parseLine(line: string): Record<string, unknown> | undefined {

@@ -32,8 +32,8 @@ export type TestRegistry = AsyncDisposable & {
   readonly admin: RegistryUser
   /** A token of the first user for the domain `local`. */
   readonly token: string
-  /** The lines that it logged so far. */
-  readonly log: readonly Record<string, unknown>[]
+  /** The lines that it logged, until somebody empties it. */
+  readonly log: Record<string, unknown>[]
   /** `path` with that token (null: without any; a text: another). */
   fetch(
     path: string,

@@ -1,4 +1,4 @@
-import type { Format } from '../format.ts'
+import { rendererBeside, type Format } from '../format.ts'
 import { ecosystem } from './ecosystem.ts'
 import { renderError } from './errors.ts'
 import { parseParts } from './name.ts'
@@ -14,7 +14,7 @@ export const createNpm = ({ largestPublish }: NpmSettings): Format => ({
   ecosystem,
   parseName: (name, namespace) => parseParts(namespace, name),
   // Beside this file, whether it runs as it is or compiled.
-  renderer: new URL(import.meta.url.endsWith('.ts') ? './renderer.ts' : './renderer.js', import.meta.url),
+  renderer: rendererBeside(import.meta.url),
   match: createMatch(largestPublish),
   renderError,
 })

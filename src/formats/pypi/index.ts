@@ -1,4 +1,4 @@
-import type { Format } from '../format.ts'
+import { rendererBeside, type Format } from '../format.ts'
 import { ecosystem } from './ecosystem.ts'
 import { renderError } from './errors.ts'
 import { parseName } from './name.ts'
@@ -9,7 +9,7 @@ export const pypi: Format = {
   id: 'pypi',
   ecosystem,
   parseName,
-  renderer: new URL('./renderer.ts', import.meta.url),
+  renderer: rendererBeside(import.meta.url),
   match: (method, path) => match(method, path, DEFAULT_LIMITS),
   renderError,
 }

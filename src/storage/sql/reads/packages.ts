@@ -148,7 +148,8 @@ async function findAsset(
       .orderBy('versions.version')
       .compile(),
   )
-  const [row] = inOrderOf(repositories, rows)
+  const inOrder = inOrderOf(repositories, rows)
+  const row = inOrder.find(({ origin }) => origin === 'INTERNAL') ?? inOrder[0]
   if (!row) return undefined
   const asset = assetOf({ ...row, created_at: row.asset_created_at, metadata: row.asset_metadata })
   return { version: versionOf(row), asset }
