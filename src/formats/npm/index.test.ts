@@ -491,6 +491,10 @@ describe('reading', () => {
     ['PUT', '/__proto__', 400],
     ['POST', '/hello', 405],
     ['DELETE', '/hello', 405],
+    // npm takes a 404 for "gone already", and says that it unpublished.
+    ['DELETE', '/hello/-rev/1-abc', 405],
+    ['PUT', '/@acme%2fhello/-rev/1-abc', 405],
+    ['DELETE', '/hello/-/hello-1.0.0.tgz/-rev/1-abc', 405],
     ['PUT', '/hello/1.0.0', 405],
     ['OPTIONS', '/hello', 405],
   ])('%s %s is %i', async (method, path, status) => {

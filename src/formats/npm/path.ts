@@ -12,6 +12,8 @@ export type Place =
   /** A version or a tag: only the package's document can tell which. */
   | { readonly at: 'version'; readonly name: PackageName; readonly version: string }
   | { readonly at: 'tarball'; readonly name: PackageName; readonly file: string }
+  /** A revision of a package or of a file of it (`…/-rev/…`), by which npm takes things away. */
+  | { readonly at: 'revision'; readonly name: PackageName }
 
 /** semver's MAX_LENGTH; tags are shorter. */
 const MAX_VERSION = 256
@@ -69,6 +71,7 @@ function packageAt(segments: readonly string[], noName: ErrorCode): Place | null
   const [name, below] = takeName(segments, noName)
   if (!name) return null
   if (below.length === 0) return { at: 'package', name }
+  if (below.length >= 2 && below.at(-2) === '-rev') return { at: 'revision', name }
   if (below[0] === '-') return tarballAt(name, below.slice(1))
   if (below.length > 1) return null
   const version = unslashed(below[0] ?? '')

@@ -59,7 +59,7 @@ export function createMatch(largestPublish: number): Format['match'] {
     // Nobody can have published under an impossible name, so a reader finds nothing; a writer is told why.
     const place = parsePath(path, asked === 'GET' ? 'not_found' : 'invalid')
     const found = routes.find((candidate) => candidate.at === place.at && candidate.method === asked)
-    if (!found) throw new RegistryError('method_not_allowed', `${method.slice(0, 20)} is not supported here`)
+    if (!found) throw unsupported(method, place)
     return {
       route: found.route,
       action: found.action,
@@ -68,5 +68,11 @@ export function createMatch(largestPublish: number): Format['match'] {
     }
   }
 }
+
+/** Not `not_found`: npm takes that for "gone already", and prints that it unpublished what is still there. */
+const unsupported = (method: string, place: Place): RegistryError =>
+  place.at === 'revision'
+    ? new RegistryError('method_not_allowed', 'Unpublishing is not supported here')
+    : new RegistryError('method_not_allowed', `${method.slice(0, 20)} is not supported here`)
 
 const nameOf = (place: Place): PackageName | null => ('name' in place ? place.name : null)
