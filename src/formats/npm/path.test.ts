@@ -22,6 +22,8 @@ describe('paths', () => {
     ['//@acme//hello', { at: 'package', name: scoped }],
     ['/%40acme%2fhello', { at: 'package', name: scoped }],
     ['/hello/1.0.0', { at: 'version', name: hello, version: '1.0.0' }],
+    ['/hello/-rev/1-abc', { at: 'revision', name: hello }],
+    ['/@acme/hello/-/hello-1.0.0.tgz/-rev/1-abc', { at: 'revision', name: scoped }],
     ['/hello/1.0.0%2Bbuild', { at: 'version', name: hello, version: '1.0.0+build' }],
     ['/@acme%2fhello/latest', { at: 'version', name: scoped, version: 'latest' }],
     ['/@acme/hello/latest', { at: 'version', name: scoped, version: 'latest' }],
@@ -73,7 +75,6 @@ describe('paths', () => {
     '/hello/-/a/b.tgz',
     '/hello/-/@acme/hello-1.0.0.tgz',
     '/@acme/hello/-/@other/hello-1.0.0.tgz',
-    '/hello/-rev/1-abc',
     '/hello/1.0.0/more',
   ])('%s leads nowhere', (raw) => {
     expect(refusal(raw)).toBe('not_found')
