@@ -36,7 +36,7 @@ export async function openThere(blobs: BlobStore, sha256: string) {
   return blob
 }
 
-export async function readAll(read: (into: Uint8Array, position: number) => Promise<number>, chunkBytes = 256 * 1024) {
+async function readAll(read: (into: Uint8Array, position: number) => Promise<number>, chunkBytes = 256 * 1024) {
   const chunks: Buffer[] = []
   const into = Buffer.alloc(chunkBytes)
   for (let position = 0; ;) {

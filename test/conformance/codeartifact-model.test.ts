@@ -29,7 +29,10 @@ import gzip, os, sys
 try:
     import botocore
 except ImportError:
-    sys.exit(3)
+    try:
+        from awscli import botocore  # newer AWS CLIs bring their own copy
+    except ImportError:
+        sys.exit(3)
 folder = os.path.join(os.path.dirname(botocore.__file__), 'data', 'codeartifact', '2018-09-22', 'service-2.json')
 data = gzip.open(folder + '.gz').read() if os.path.exists(folder + '.gz') else open(folder, 'rb').read()
 sys.stdout.buffer.write(data)
@@ -67,7 +70,7 @@ describe("CodeArtifact's service model", () => {
     const python = await requireClient(context, 'python3')
     await using home = await clientHome()
     const { code, stdout } = await python(home, ['-c', READ_MODEL])
-    if (code === 3) return context.skip('python3 has no botocore')
+    if (code === 3 && process.env.GRANARY_TEST_REQUIRE !== 'all') return context.skip('python3 has no botocore')
     const model = JSON.parse(stdout) as Model
     for (const operation of allOperations.filter(isCodeArtifact)) {
       const { output, ...theirs } = ofModel(model, operation.name)

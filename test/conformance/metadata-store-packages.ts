@@ -263,6 +263,24 @@ export function packagesSuite(under: StoreUnderTest): void {
       expect(await find([MAIN], 'A.tgz')).toBeUndefined()
       expect(await find([], 'a.tgz')).toBeUndefined()
     })
+
+    it('that were published here come before those that upstream gave', async () => {
+      const { store } = under
+      const inOther = versionOf('a', '1.0.0', { repository: OTHER })
+      await store.commit([
+        ...GROUND,
+        pack('a'),
+        pack('a', OTHER),
+        retained('a', '1.0.0', { origin: 'EXTERNAL' }),
+        retainedAsset('a', '1.0.0', 'a.tgz', { size: 7 }),
+        { change: 'create-version', version: inOther },
+        { change: 'create-asset', at: versionAt('a', '1.0.0', OTHER), asset: assetOf('a.tgz') },
+      ])
+      const find = (repositories: readonly RepositoryName[]) =>
+        store.findAsset(DOMAIN, repositories, 'npm', key('a'), 'a.tgz')
+      expect(await find([MAIN, OTHER])).toEqual({ version: inOther, asset: assetOf('a.tgz') })
+      expect(await find([MAIN])).toMatchObject({ asset: { size: 7 } })
+    })
   })
 
   describe('tags', () => {

@@ -199,7 +199,7 @@ async function expectToBear(scene: Scene, fault: Fault | 'down'): Promise<() => 
     }
     for (const [target, answer] of await askAll([...here, ...unknown.files])) expectRight(target, answer)
     expect(await stored.wrong()).toEqual([])
-    expect(await registry.pendingFiles()).toEqual([])
+    await expect.poll(() => registry.pendingFiles()).toEqual([])
     expect(registry.log.filter(({ msg }) => msg === 'a request failed unexpectedly')).toEqual([])
   }
 }

@@ -22,7 +22,7 @@ import { assembleUpstream, type Assembled } from './upstream/assembled.ts'
 
 // The core with real stores in memory and real formats, drawing from upstreams on the loopback interface: no HTTP in front.
 
-export const ACCOUNT = parseAccountId('000000000000')
+const ACCOUNT = parseAccountId('000000000000')
 export const DOMAIN = parseDomainName('local')
 
 export const npmPackage = (name: string): PackageName =>
@@ -61,7 +61,7 @@ export type AssembledRegistry = AsyncDisposable &
     ): ReturnType<Registry['publish']>
   }
 
-export const connectionOf = (name: string, url: string): Connection => ({
+const connectionOf = (name: string, url: string): Connection => ({
   name: parseConnectionName(name),
   format: name.startsWith('pypi:') ? 'pypi' : 'npm',
   url,

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { integrityOf, npmPublishBody } from './npm-publish.ts'
 import type { Asked } from './request.ts'
-import { packTarball } from './tarball.ts'
 import { buildSdist, buildWheel, type Distribution } from './wheel.ts'
 
 // What npm and twine send when they publish, without them.
@@ -20,44 +20,20 @@ export type Upload = {
   readonly request: Required<Pick<Asked, 'method' | 'headers' | 'body'>>
 }
 
-/** As `npm publish` sends it. `extra`: more files of the tarball. */
+/** As `npm publish` sends it. `files`: more files of the tarball. */
 export async function npmUpload(
   name: string,
   version: string,
-  extra: Readonly<Record<string, Uint8Array>> = {},
+  files: Readonly<Record<string, Uint8Array>> = {},
 ): Promise<Upload> {
-  const packageJson = { name, version, description: 'of a test', main: 'index.js' }
-  const bytes = await packTarball('package', {
-    'package.json': JSON.stringify(packageJson),
-    'index.js': `module.exports = ${JSON.stringify(version)}\n`,
-    ...extra,
-  })
-  const sha1 = createHash('sha1').update(bytes).digest('hex')
-  const hashes = hashesOf(bytes)
-  const plainName = name.slice(name.indexOf('/') + 1)
-  const file = `${plainName}-${version}.tgz`
-  const dist = { integrity: hashes.integrity, shasum: sha1, tarball: `http://registry.example/${name}/-/${file}` }
-  const body = {
-    _id: name,
-    name,
-    'dist-tags': { latest: version },
-    versions: { [version]: { ...packageJson, _id: `${name}@${version}`, dist } },
-    access: null,
-    _attachments: {
-      [`${name}-${version}.tgz`]: {
-        content_type: 'application/octet-stream',
-        data: bytes.toString('base64'),
-        length: bytes.length,
-      },
-    },
-  }
+  const { body, tarball } = await npmPublishBody({ name, version, files })
   return {
     format: 'npm',
     name,
     version,
-    file,
-    bytes,
-    ...hashes,
+    file: `${name.slice(name.indexOf('/') + 1)}-${version}.tgz`,
+    bytes: Buffer.from(tarball),
+    ...hashesOf(tarball),
     path: name.replace('/', '%2f'),
     request: { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) },
   }
@@ -102,5 +78,5 @@ export async function pypiUpload(distribution: Distribution, kind: 'wheel' | 'sd
 
 const hashesOf = (bytes: Uint8Array): Pick<Upload, 'sha256' | 'integrity'> => ({
   sha256: createHash('sha256').update(bytes).digest('hex'),
-  integrity: `sha512-${createHash('sha512').update(bytes).digest('base64')}`,
+  integrity: integrityOf(bytes),
 })

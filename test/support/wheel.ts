@@ -17,7 +17,7 @@ export type Distribution = {
 export type BuiltFile = { readonly file: string; readonly bytes: Buffer; readonly metadata: Buffer }
 
 /** The name as it stands in file names: PEP 427 and PEP 625 write `_` for every run of `-_.`. */
-export const fileStem = (name: string): string => name.replace(/[-_.]+/g, '_').toLowerCase()
+const fileStem = (name: string): string => name.replace(/[-_.]+/g, '_').toLowerCase()
 
 /** A pure Python wheel that pip and uv install. */
 export function buildWheel(distribution: Distribution): BuiltFile {
