@@ -11,7 +11,7 @@ import { startPypiUpstream } from '../support/upstream/pypi.ts'
 
 const ROUNDS = Math.ceil(Number(process.env.GRANARY_FAULT_ROUNDS ?? 60) / 3)
 const FILE_BYTES = 2_000_000
-const LATEST_KILL_MS = 800
+const LATEST_KILL_MS = 1_500
 
 describe('a server that is killed while files arrive from upstream', () => {
   it(
