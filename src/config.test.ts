@@ -36,10 +36,38 @@ describe('configuration', () => {
     [[], { GRANARY_BOOTSTRAP_ACCESS_KEY_ID: 'AKIA1234567890123456' }, /go together/],
     [[], { GRANARY_MASTER_KEY: 'x', GRANARY_MASTER_KEY_FILE: 'y' }, /contradict/],
     [[], { GRANARY_CACHE_LIMIT: 'lots' }, /500MB/],
+    [['--trusted-proxies', '10.0.0.0/8,proxy'], {}, /GRANARY_TRUSTED_PROXIES is "proxy"/],
+    [['--trusted-proxies', '10.0.0.0/33'], {}, /CIDR/],
+    [['--allow-private-targets', 'ci.internal,10.0.0.0/99'], {}, /GRANARY_ALLOW_PRIVATE_TARGETS is "10.0.0.0\/99"/],
+    [['--allow-private-targets', 'http://ci.internal'], {}, /host names/],
+    [[], { HTTPS_PROXY: 'me:canary@proxy' }, /^(?!.*canary).*HTTPS_PROXY/],
+    [['--trusted-proxies', '10.0.0/8'], {}, /CIDR/],
+    [[], { GRANARY_UPSTREAM_NPMJS: 'ftp://npm.example/' }, /https/],
+    [[], { GRANARY_UPSTREAM_NPMJS: 'https://npm.example/?token=x' }, /without log-in or query/],
+    [[], { GRANARY_UPSTREAM_PYPI: 'https://me:canary@pypi.example/simple/' }, /^(?!.*canary).*without log-in/],
   ] as const)('refuses %j %j with one clear line', (argv, env, message) => {
     const attempt = () => build([...argv], env)
     expect(attempt).toThrow(ConfigError)
     expect(attempt).toThrow(message)
+  })
+
+  it.each(['GRANARY_BOOTSTRAP_SECRET_ACCESS_KEY', 'GRANARY_BOOTSTRAP_ACCESS_KEY_SECRET', 'GRANARY_BOOTSTRAP_SECRET'])(
+    'takes the first key from the environment, its secret as %s',
+    (name) => {
+      const env = { GRANARY_BOOTSTRAP_ACCESS_KEY_ID: 'AKIA1234567890123456', [name]: 'a secret of some length' }
+      const flat = readSettings([], env)
+      expect(buildConfig(flat, '/srv').bootstrapKey).toEqual({
+        id: 'AKIA1234567890123456',
+        secret: 'a secret of some length',
+      })
+      expect(flat.bootstrapSecret.source).toBe('environment')
+      expect(JSON.stringify(describeSettings(flat))).not.toContain('some length')
+    },
+  )
+
+  it('takes addresses of proxies one by one and by the range', () => {
+    const { trustedProxies } = build(['--trusted-proxies', '10.0.0.0/8, 192.0.2.7,2001:db8::/32,::1'])
+    expect(trustedProxies).toEqual(['10.0.0.0/8', '192.0.2.7', '2001:db8::/32', '::1'])
   })
 
   it('warns of plain HTTP beyond this machine', () => {

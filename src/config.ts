@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { isAbsolute, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
@@ -38,6 +39,8 @@ export class ConfigError extends Error {
 
 type Setting = {
   readonly env: string
+  /** Other spellings of it. */
+  readonly alsoEnv?: readonly string[]
   readonly flag: string
   readonly fallback: string
   readonly help: string
@@ -132,6 +135,7 @@ const SETTINGS = {
   },
   bootstrapSecret: {
     env: 'GRANARY_BOOTSTRAP_SECRET_ACCESS_KEY',
+    alsoEnv: ['GRANARY_BOOTSTRAP_ACCESS_KEY_SECRET', 'GRANARY_BOOTSTRAP_SECRET'],
     flag: '',
     fallback: '',
     help: 'secret of the first access key',
@@ -155,8 +159,8 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv = p
     const setting: Setting = SETTINGS[key]
     const flag = setting.flag === '' ? undefined : flags[setting.flag]
     if (flag !== undefined) return { value: flag, source: 'flag' as const }
-    const variable = env[setting.env]
-    if (variable !== undefined && variable !== '') return { value: variable, source: 'environment' as const }
+    const variable = [setting.env, ...(setting.alsoEnv ?? [])].map((name) => env[name]).find((value) => value)
+    if (variable !== undefined) return { value: variable, source: 'environment' as const }
     const written = file[key]
     if (written !== undefined)
       return { value: Array.isArray(written) ? written.join(',') : String(written), source: 'file' as const }
@@ -199,15 +203,15 @@ export function buildConfig(flat: Flat, cwd: string): Config {
     data,
     publicUrls: list(flat.publicUrl.value).map((url) => parseOrigin('publicUrl', url)),
     region: matching(flat, 'region', /^[a-z0-9-]{2,32}$/),
-    trustedProxies: list(flat.trustedProxies.value),
+    trustedProxies: addressRanges(flat, 'trustedProxies'),
     database: database(flat.databaseUrl.value, data),
     blobs: { driver: 'filesystem', root: flat.blobs.value ? at(flat.blobs.value) : resolve(data, 'blobs') },
     masterKey: flat.masterKey.value
       ? { value: flat.masterKey.value }
       : { file: flat.masterKeyFile.value ? at(flat.masterKeyFile.value) : resolve(data, 'master.key') },
     upstreams: { npmjs: upstreamRoot(flat, 'upstreamNpmjs'), pypi: upstreamRoot(flat, 'upstreamPypi') },
-    proxy: flat.proxy.value || null,
-    allowPrivateTargets: flat.allowPrivateTargets.value === 'true' ? true : list(flat.allowPrivateTargets.value),
+    proxy: proxy(flat),
+    allowPrivateTargets: flat.allowPrivateTargets.value === 'true' ? true : targets(flat, 'allowPrivateTargets'),
     logLevel: matching(flat, 'logLevel', /^(trace|debug|info|warn|error|silent)$/) as Config['logLevel'],
     cacheLimit: bytes(flat, 'cacheLimit'),
     keptMemory: bytes(flat, 'keptMemory'),
@@ -266,6 +270,35 @@ const list = (value: string): readonly string[] =>
     .map((item) => item.trim())
     .filter((item) => item !== '')
 
+function isRange(text: string): boolean {
+  const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const family = isIP(address)
+  return family !== 0 && Number(bits ?? 0) <= (family === 4 ? 32 : 128)
+}
+
+function addressRanges(flat: Flat, key: Key): readonly string[] {
+  const ranges = list(flat[key].value)
+  const wrong = ranges.find((range) => !isRange(range))
+  if (wrong !== undefined) throw bad(key, wrong, 'an IP address or a CIDR, or several of them separated by commas')
+  return ranges
+}
+
+function targets(flat: Flat, key: Key): readonly string[] {
+  const named = list(flat[key].value)
+  const isHost = (text: string) => /^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$/i.test(text)
+  const wrong = named.find((target) => !isRange(target.replace(/^\[(.*)\]$/, '$1')) && !isHost(target))
+  if (wrong !== undefined) throw bad(key, wrong, 'host names, IP addresses and CIDRs, separated by commas, or true')
+  return named
+}
+
+/** It may hold a password, so it is not shown. */
+function proxy({ proxy: { value } }: Flat): string | null {
+  if (value === '') return null
+  if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol))
+    throw new ConfigError(`${SETTINGS.proxy.env} is no http:// or https:// address`)
+  return value
+}
+
 const bad = (key: Key, value: string, wanted: string) =>
   new ConfigError(`${SETTINGS[key].env} is ${JSON.stringify(value)}: it must be ${wanted}`)
 
@@ -302,8 +335,9 @@ function parseOrigin(key: Key, raw: string): string {
 function upstreamRoot(flat: Flat, key: 'upstreamNpmjs' | 'upstreamPypi'): string | null {
   const raw = flat[key].value
   if (raw === '') return null
-  if (!URL.canParse(raw) || !/^https?:$/.test(new URL(raw).protocol))
-    throw bad(key, raw, 'an http:// or https:// address')
+  const url = URL.canParse(raw) ? new URL(raw) : null
+  if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '' || url.hash !== '')
+    throw bad(key, raw.replace(/\/\/[^/@]*@/, '//…@'), 'an http:// or https:// address, without log-in or query')
   return raw.endsWith('/') ? raw : `${raw}/`
 }
 

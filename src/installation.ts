@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { access, constants, mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { openMasterKey } from './auth/master-key.ts'
 import { createSealer, type Sealer } from './auth/secrets.ts'
-import type { Config } from './config.ts'
+import { ConfigError, type Config } from './config.ts'
 import type { BlobStore, Clock } from './registry/ports.ts'
 import { openFilesystemBlobs } from './storage/blobs/filesystem.ts'
 import { openPostgres } from './storage/sql/postgres.ts'
@@ -19,9 +19,9 @@ export type Installation = AsyncDisposable & {
 
 /** `forRestore`: nobody else is at work, so what a failed restore landed can be taken back at once. */
 export async function openInstallation(config: Config, { forRestore = false } = {}): Promise<Installation> {
-  await mkdir(config.data, { recursive: true, mode: 0o700 })
+  await makeFolder(config.data).catch(unusable(`The data folder ${config.data} cannot be used`))
   const clock: Clock = { now: () => Date.now() }
-  const sealer = createSealer(await openMasterKey(config.masterKey))
+  const sealer = createSealer(await openMasterKey(config.masterKey).catch(unusable('The master key cannot be used')))
   // Beside the blobs: a file lands by being renamed, which needs the same file system.
   const blobs = await openFilesystemBlobs(config.blobs.root, {
     tmp: join(config.blobs.root, '..', 'tmp'),
@@ -32,4 +32,17 @@ export async function openInstallation(config: Config, { forRestore = false } = 
       ? await openSqlite(config.database.file, { clock })
       : await openPostgres(config.database.url, { clock })
   return { store, blobs, sealer, clock, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
+}
+
+/** Part by part: where a file system refuses a new folder with ENOENT (/proc does), Node's own way of making all of them never ends. */
+async function makeFolder(folder: string): Promise<void> {
+  await access(dirname(folder)).catch(() => makeFolder(dirname(folder)))
+  await mkdir(folder, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+  await access(`${folder}/.`, constants.W_OK | constants.X_OK)
+}
+
+const unusable = (what: string) => (error: Error) => {
+  throw new ConfigError(`${what}: ${error.message}`)
 }

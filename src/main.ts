@@ -152,6 +152,7 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
     onRefreshFailure: (error, name) => log.warn({ error, package: name.key }, 'an index could not be refreshed'),
   })
 
+  let stopping = false
   const listening = await listenWith(config, (addresses) => {
     const tokens = createTokens({ store, sealer, clock, issuer })
     const authenticator = createAuthenticator({ store, tokens, sealer, clock, hosts: addresses.hosts })
@@ -196,16 +197,13 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
       management: { management, addresses, authenticator, readTopology },
     })
   })
-  let stopping = false
-  return {
-    url: listening.url,
-    isFirstStart: isFirst,
-    async stop() {
-      stopping = true
-      await listening.stop(config.stopGrace * 1000)
-      await open.disposeAsync()
-    },
+  const stop = async () => {
+    stopping = true
+    await listening.stop(config.stopGrace * 1000)
+    await open.disposeAsync()
   }
+  let stopped: Promise<void> | undefined
+  return { url: listening.url, isFirstStart: isFirst, stop: () => (stopped ??= stop()) }
 }
 
 /** The addresses in answers depend on the port, and port 0 is known only once it listens: the doors are hung after that. */
@@ -217,13 +215,29 @@ async function listenWith(
   const listening = await listen(
     (request, env) => hung.app?.fetch(request, env) ?? new Response(null, { status: 503 }),
     config,
-  )
-  const names = isLoopback(config.host)
-    ? ['127.0.0.1', 'localhost']
-    : [config.host.includes(':') ? `[${config.host}]` : config.host]
-  const own = names.map((name) => `http://${name}:${listening.port}`)
+  ).catch((error: NodeJS.ErrnoException) => {
+    throw cannotListen(config, error)
+  })
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host
+  const names = isLoopback(config.host) ? new Set([host === 'localhost' ? '127.0.0.1' : host, 'localhost']) : [host]
+  const own = [...names].map((name) => `http://${name}:${listening.port}`)
   hung.app = appFor(createAddresses(config.publicUrls.length > 0 ? config.publicUrls : own, config.trustedProxies))
   return { url: own[0] as string, stop: listening.stop }
+}
+
+function cannotListen({ host, port }: Config, error: NodeJS.ErrnoException): Error {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new ConfigError(`Port ${port} of ${host} is taken, perhaps by another Granary: choose one with --port`)
+    case 'EACCES':
+      return new ConfigError(`Port ${port} of ${host} is not for everybody to listen on: choose one with --port`)
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new ConfigError(`${host} is no address of this machine: choose one with --host`)
+    default:
+      return error
+  }
 }
 
 /** Where the built-in connections lead is the configuration's say, whatever it said when they were made. */
@@ -253,8 +267,21 @@ async function serve(argv: readonly string[]): Promise<number> {
   const server = await startServer(config, log)
   log.info({ url: server.url, version: VERSION, data: config.data }, 'serving')
   if (process.stderr.isTTY) process.stderr.write(welcome(config, server))
+  return untilStopped(server, log)
+}
+
+/** npm and the terminal both pass Ctrl+C on: what comes so soon after the first is the same wish. Later it is impatience. */
+const SAME_WISH_MS = 1_000
+
+function untilStopped(server: RunningServer, log: Log): Promise<number> {
   return new Promise((resolve) => {
+    let toldAt: number | null = null
     const stop = (signal: string) => {
+      if (toldAt !== null) {
+        if (performance.now() - toldAt > SAME_WISH_MS) resolve(1)
+        return
+      }
+      toldAt = performance.now()
       log.info({ signal }, 'stopping')
       server.stop().then(
         () => resolve(0),
@@ -264,8 +291,13 @@ async function serve(argv: readonly string[]): Promise<number> {
         },
       )
     }
-    process.once('SIGTERM', stop)
-    process.once('SIGINT', stop)
+    process.on('SIGTERM', stop)
+    process.on('SIGINT', stop)
+    // After what nobody expected, nobody knows what state things are in: it is told, and whoever watches starts anew.
+    process.on('uncaughtException', (error) => {
+      log.fatal({ error }, 'an unexpected error ends the server')
+      resolve(1)
+    })
   })
 }
 
@@ -295,6 +327,10 @@ function printConfig(argv: readonly string[]): number {
   return 0
 }
 
+/** What the operating system refuses names the file and the reason: `EACCES: permission denied, open '…'`. */
+const isOfTheSystem = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'syscall' in error && 'code' in error
+
 /** `granary serve`, `config` and what works on the machine itself, beside the store. Returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   const [command = '', ...rest] = argv
@@ -308,7 +344,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     const isForPeople =
       error instanceof ConfigError || error instanceof RegistryError || error instanceof UnusableStoreError
-    if (!isForPeople) throw error
+    if (!isForPeople && !isOfTheSystem(error)) throw error
     process.stderr.write(`granary: ${error.message}\n`)
     return error instanceof ConfigError ? 2 : 1
   }

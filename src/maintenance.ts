@@ -96,9 +96,14 @@ export const MAINTENANCE: Readonly<Record<string, Command>> = {
     if (!user) throw new RegistryError('not_found', `There is no user ${DEFAULTS.user} in account ${DEFAULTS.account}`)
     const { key, secret } = makeKey(installation, user, null)
     const draft = await draftCredentials(config.data, { id: key.id, secret })
-    await store.commit(
-      planCreateAccessKey(user, key, { actor: 'granary:system', now: clock.now(), eventId: randomUUID() }),
-    )
+    try {
+      await store.commit(
+        planCreateAccessKey(user, key, { actor: 'granary:system', now: clock.now(), eventId: randomUUID() }),
+      )
+    } catch (error) {
+      await rm(draft, { force: true })
+      throw error
+    }
     const path = join(config.data, CREDENTIALS)
     await rename(draft, path)
     print(
@@ -117,13 +122,18 @@ function read(usage: string, argv: readonly string[], own: readonly string[], wa
   const switches = new Set([...own, 'json'].map((name) => `--${name}`))
   const flags = new Set(argv.filter((argument) => switches.has(argument)).map((argument) => argument.slice(2)))
   const rest = argv.filter((argument) => !switches.has(argument))
-  const file = wantsFile && rest[0]?.startsWith('-') === false ? rest[0] : undefined
+  const at = wantsFile ? placeOfFile(rest) : -1
+  const file = rest[at]
   if (wantsFile && file === undefined) throw new ConfigError(`usage: granary ${usage}`)
-  return {
-    config: buildConfig(readSettings(wantsFile ? rest.slice(1) : rest), process.cwd()),
-    flags,
-    file: file ?? '',
-  }
+  const settings = rest.filter((_, place) => place !== at)
+  return { config: buildConfig(readSettings(settings), process.cwd()), flags, file: file ?? '' }
+}
+
+/** The first argument that is neither a setting (`--data DIR`, `--data=DIR`) nor its value; -1 where there is none. */
+function placeOfFile(rest: readonly string[]): number {
+  let at = 0
+  while (rest[at]?.startsWith('-')) at += rest[at]?.includes('=') ? 1 : 2
+  return at < rest.length ? at : -1
 }
 
 function print(flags: ReadonlySet<string>, result: object, line: string, more: readonly string[]): void {

@@ -223,7 +223,7 @@ describe('publishes at the same moment', () => {
   }
   const many = (count: number) => Array.from({ length: count }, (_, at) => at)
   const events = async () => (await registry.store.listEvents({ limit: 1000 })).items
-  const held = (name: ReturnType<typeof npmPackage>) =>
+  const storedOf = (name: ReturnType<typeof npmPackage>) =>
     registry.store.listVersions(DOMAIN, [parseRepositoryName('main')], name.format, name.key)
 
   it('of other bytes: one is published, and tells of itself once', async () => {
@@ -233,7 +233,7 @@ describe('publishes at the same moment', () => {
       ),
     )
     expect(told.toSorted()).toEqual([...many(19).map(() => 'conflict'), 'created'])
-    const [version, ...more] = await held(npmPackage('hello'))
+    const [version, ...more] = await storedOf(npmPackage('hello'))
     expect([version?.assets.length, more.length]).toEqual([1, 0])
     expect(await events()).toHaveLength(1)
   })
@@ -252,7 +252,7 @@ describe('publishes at the same moment', () => {
       ),
     )
     expect(told.toSorted()).toEqual([...many(29).map(() => 'added'), 'created'])
-    expect((await held(demo))[0]?.assets).toHaveLength(30)
+    expect((await storedOf(demo))[0]?.assets).toHaveLength(30)
     expect(await events()).toHaveLength(30)
   })
 
@@ -266,13 +266,13 @@ describe('publishes at the same moment', () => {
   })
 
   it('and an arrival from upstream: whoever is first has the name', async () => {
-    const hello = npmPackage('hello')
-    const ingest = { change: 'ingest-name', domain: DOMAIN, format: 'npm', key: hello.key, evenIfOwned: false } as const
+    const name = npmPackage('hello')
+    const ingest = { change: 'ingest-name', domain: DOMAIN, format: 'npm', key: name.key, evenIfOwned: false } as const
     const told = await settle([
-      registry.publish('main', hello, '1.0.0', 'ours'),
+      registry.publish('main', name, '1.0.0', 'ours'),
       registry.commit(ingest).then(() => ({ outcome: 'ingested' })),
     ])
-    const record = await registry.store.findName(DOMAIN, 'npm', hello.key)
+    const record = await registry.store.findName(DOMAIN, 'npm', name.key)
     expect([record?.owned, record?.ingested].filter(Boolean)).toHaveLength(1)
     expect(told).toEqual(record?.owned ? ['created', 'conflict'] : ['forbidden', 'ingested'])
   })

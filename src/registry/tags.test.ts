@@ -47,7 +47,7 @@ it('a tag is made, moved and taken away, each told of and seen by who reads next
 it.each([
   ['a version that is not there', 'main', '9.9.9'],
   ['a version that another repository holds', 'team', '1.0.0'],
-])('it does not point at %s', async (_, repository, version) => {
+])('a tag does not point at %s', async (_, repository, version) => {
   const put = registry.registry.putTag(await registry.scope(repository), hello, 'beta', version)
   await expect(put).rejects.toMatchObject({ code: 'not_found' })
   expect(await tags()).toEqual({ latest: '1.0.0' })
@@ -58,7 +58,7 @@ it('one that is not there cannot be taken away', async () => {
   await expect(gone).rejects.toMatchObject({ code: 'not_found' })
 })
 
-it('it is not put on a version that is archived, but can be taken from one', async () => {
+it('a tag is not put on a version that is archived, but can be taken from one', async () => {
   const scope = await registry.scope('main')
   await registry.registry.putTag(scope, hello, 'beta', '1.1.0')
   await archive('1.1.0')

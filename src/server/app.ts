@@ -35,6 +35,10 @@ export function createApp(parts: AppParts): Hono<Env> {
   }
   // A proxy in front that keeps `/-/` to itself must not be passed by `/npm/x/y/../../../-/metrics`.
   app.use('*', (context, next) => (context.req.path === rawPathOf(context.env.incoming) ? next() : dispatched(context)))
+  app.onError((error, context) => {
+    parts.log.error({ error, path: context.req.path }, 'a request failed unexpectedly')
+    return context.json({ error: 'Something went wrong in the server. Its log has the details' }, 500)
+  })
   app.route('/', operations(parts))
   app.all('*', dispatched)
   return app

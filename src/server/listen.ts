@@ -16,8 +16,8 @@ const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 60 * 60_000
 /** How often the two are looked at: Node's own half a minute would make nonsense of the shorter one. */
 const CHECKING_INTERVAL_MS = 2_000
-/** Longer than package managers pause within one install. */
-const KEEP_ALIVE_MS = 30_000
+/** Longer than package managers pause within one install, and than the minute for which load balancers keep a connection to use it again. */
+const KEEP_ALIVE_MS = 75_000
 const IDLE_LOOK_MS = 200
 
 type Fetch = Hono<{ Bindings: HttpBindings }>['fetch']

@@ -44,7 +44,9 @@ export function createMetrics(measure: { blobs(): Promise<{ bytes: number; cache
     labelNames: ['kind'] as const,
     registers,
     async collect() {
-      const totals = await measure.blobs()
+      // A store that does not answer must not take the other numbers with it: they are wanted just then.
+      const totals = await measure.blobs().catch(() => null)
+      if (!totals) return this.reset()
       this.set({ kind: 'all' }, totals.bytes)
       this.set({ kind: 'cached' }, totals.cachedBytes)
     },

@@ -63,7 +63,9 @@ afterEach(async () => {
   server.closeAllConnections()
   await new Promise((closed) => server.close(closed))
 })
-const allDisposed = () => expect.poll(() => served.disposed).toBe(served.opened)
+const allDisposed = async () => {
+  await expect.poll(() => served.disposed).toBe(served.opened)
+}
 const get = async (headers: Record<string, string> = {}, method = 'GET') => {
   const answer = await ask(url, { headers, method })
   await allDisposed()

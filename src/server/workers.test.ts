@@ -1,0 +1,95 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { formatOf, npmPackage } from '../../test/support/assembled-registry.ts'
+import type { FetchedIndex } from '../registry/ecosystem.ts'
+import { startWorkers } from './workers.ts'
+
+const workers = startWorkers()
+afterAll(() => workers[Symbol.asyncDispose]())
+
+const hello = npmPackage('hello')
+const format = formatOf(hello)
+const fetched = (body: string): FetchedIndex => ({
+  body: new Uint8Array(Buffer.from(body)),
+  contentType: 'application/json',
+  url: 'https://npm.example/hello',
+  headers: {},
+})
+const packument = (versions: number, description = '') =>
+  JSON.stringify({
+    name: 'hello',
+    description,
+    'dist-tags': { latest: '1.0.0' },
+    versions: Object.fromEntries(
+      Array.from({ length: versions }, (_, at) => [
+        `1.0.${at}`,
+        { name: 'hello', version: `1.0.${at}`, dist: { tarball: `https://npm.example/hello/-/hello-1.0.${at}.tgz` } },
+      ]),
+    ),
+  })
+const input = (index: Awaited<ReturnType<typeof workers.readIndex>>) => ({
+  name: hello,
+  form: 'full',
+  endpoint: 'http://127.0.0.1:8787/npm/local/main/',
+  index: { facts: index.facts, only: null, compressed: index.compressed },
+  hosted: [],
+  tags: [],
+  rules: [],
+  now: 0,
+})
+
+describe('indexes in threads of their own', () => {
+  it.each([
+    ['small', packument(2)],
+    ['with many files', packument(600)],
+    ['large', packument(2, 'x'.repeat(2_500_000))],
+  ])('%s: are read, and rendered from what was kept of them', async (_, document) => {
+    const index = await workers.readIndex(format, fetched(document), hello)
+    const rendered = await workers.render(format, input(index), 'identity')
+    if (rendered.kind !== 'document') throw new Error(rendered.message)
+    const written = JSON.parse(Buffer.from(rendered.body).toString()) as { versions: object }
+    expect(Object.keys(written.versions)).toEqual(index.facts.versions.map(({ version }) => version))
+    expect(rendered.etag).toMatch(/^"[\w-]{22}-i"$/)
+  })
+
+  it('the same input gives the same bytes and validator, one for each encoding', async () => {
+    const index = () => workers.readIndex(format, fetched(packument(3)), hello)
+    const [one, two, packed] = [
+      await workers.render(format, input(await index()), 'identity'),
+      await workers.render(format, input(await index()), 'identity'),
+      await workers.render(format, input(await index()), 'gzip'),
+    ]
+    if (one.kind !== 'document' || two.kind !== 'document' || packed.kind !== 'document') throw new Error('refused')
+    expect(two).toEqual(one)
+    expect(packed.etag.replace('-g"', '-i"')).toBe(one.etag)
+    expect(packed.etag).not.toBe(one.etag)
+  })
+
+  it.each([
+    ['no JSON', '<html>'],
+    ['another package', packument(1).replace('"hello"', '"other"')],
+    ['nested without end', `{"name":"hello","versions":${'['.repeat(200_000)}${']'.repeat(200_000)}}`],
+  ])('%s: is refused as the upstream\u2019s fault, and the next is read', async (_, document) => {
+    await expect(workers.readIndex(format, fetched(document), hello)).rejects.toMatchObject({
+      name: 'RegistryError',
+      code: 'upstream_down',
+    })
+    expect((await workers.readIndex(format, fetched(packument(1)), hello)).facts.versions).toHaveLength(1)
+  })
+
+  it('what cannot be shown is refused with its reason', async () => {
+    const index = await workers.readIndex(format, fetched(packument(1)), hello)
+    const rules = [
+      {
+        id: 'r1',
+        domain: 'local',
+        repository: null,
+        rule: { kind: 'deny-list', packages: [{ format: 'npm', package: 'hello' }], reason: 'malware' },
+      },
+    ] as const
+    expect(await workers.render(format, { ...input(index), rules }, 'gzip')).toMatchObject({
+      kind: 'refused',
+      code: 'held',
+      message: expect.stringContaining('malware'),
+    })
+  })
+})
