@@ -92,6 +92,16 @@ describe('the first start', () => {
   })
 })
 
+describe('a later start', () => {
+  it('with another master key is refused, in one clear line', async () => {
+    await start()
+    const other = createSealer(randomBytes(32))
+    await expect(firstStart({ ...parts(), sealer: other }, null)).rejects.toThrow(
+      /sealed under the master key .* start with the key that this data was made with/,
+    )
+  })
+})
+
 describe('a first start that was killed', () => {
   it('after its commit: the next gives its key its name', async () => {
     await start()

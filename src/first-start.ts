@@ -3,8 +3,9 @@ import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { accessKeyContext, mintAccessKeyId, mintSecret, mintUserId } from './auth/identifiers.ts'
 import type { Sealer } from './auth/secrets.ts'
+import { ConfigError } from './config.ts'
 import { ADMINISTRATOR } from './policy/access/presets.ts'
-import { DEFAULTS, INSTALLATION, planBootstrap } from './registry/bootstrap.ts'
+import { DEFAULTS, INSTALLATION, MASTER_KEY, planBootstrap } from './registry/bootstrap.ts'
 import { RegistryError } from './registry/errors.ts'
 import type { AccessKey, Connection, User } from './registry/model.ts'
 import type { Clock, MetadataStore } from './registry/ports.ts'
@@ -28,6 +29,7 @@ export async function firstStart(
 ): Promise<{ readonly installation: string; readonly isFirst: boolean }> {
   const existing = await parts.store.findSetting(INSTALLATION)
   if (existing !== undefined) {
+    await refuseOtherMasterKey(parts)
     await adoptCredentials(parts)
     return { installation: existing, isFirst: false }
   }
@@ -45,6 +47,7 @@ export async function firstStart(
         user,
         key,
         administratorPolicy: ADMINISTRATOR,
+        masterKeyId: parts.sealer.keyId,
         now,
         id: randomUUID,
       }),
@@ -56,10 +59,20 @@ export async function firstStart(
         ? await parts.store.findSetting(INSTALLATION)
         : undefined
     if (winner === undefined) throw error
+    await refuseOtherMasterKey(parts)
     return { installation: winner, isFirst: false }
   }
   if (draft !== null) await nameCredentials(draft, parts.data)
   return { installation, isFirst: true }
+}
+
+/** Under another key nothing that is sealed would open: every log-in would fail, each with an error that nobody expects. */
+export async function refuseOtherMasterKey({ store, sealer }: Pick<Parts, 'store' | 'sealer'>): Promise<void> {
+  const sealedUnder = await store.findSetting(MASTER_KEY)
+  if (sealedUnder === undefined || sealedUnder === sealer.keyId) return
+  throw new ConfigError(
+    `The secrets here are sealed under the master key ${sealedUnder}, but the one in use is ${sealer.keyId}: start with the key that this data was made with`,
+  )
 }
 
 export const CREDENTIALS = 'credentials'

@@ -3,7 +3,7 @@ import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { planCreateAccessKey } from './auth/identities.ts'
 import { buildConfig, ConfigError, readSettings, type Config } from './config.ts'
-import { CREDENTIALS, draftCredentials, makeKey } from './first-start.ts'
+import { CREDENTIALS, draftCredentials, makeKey, refuseOtherMasterKey } from './first-start.ts'
 import { DEFAULTS } from './registry/bootstrap.ts'
 import { RegistryError } from './registry/errors.ts'
 import { backup } from './storage/backup.ts'
@@ -92,6 +92,7 @@ export const MAINTENANCE: Readonly<Record<string, Command>> = {
     const { config, flags } = read('recover-key', argv, [], false)
     await using installation = await open(config)
     const { store, clock } = installation
+    await refuseOtherMasterKey(installation)
     const user = await store.findUser(DEFAULTS.account, DEFAULTS.user)
     if (!user) throw new RegistryError('not_found', `There is no user ${DEFAULTS.user} in account ${DEFAULTS.account}`)
     const { key, secret } = makeKey(installation, user, null)

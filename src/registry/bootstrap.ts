@@ -25,12 +25,17 @@ export const DEFAULTS = {
 /** The setting whose creation decides which of several processes that start first at once makes the defaults. */
 export const INSTALLATION = 'installation'
 
+/** The setting that names (and tells nothing else of) the master key that secrets are sealed under. */
+export const MASTER_KEY = 'master-key'
+
 export function planBootstrap(what: {
   /** UUID of the installation; the issuer of its tokens. */
   readonly installation: string
   readonly user: User
   readonly key: AccessKey
   readonly administratorPolicy: string
+  /** `Sealer.keyId` */
+  readonly masterKeyId: string
   /** The connections that every installation has. */
   readonly connections: readonly Connection[]
   readonly now: Instant
@@ -58,6 +63,7 @@ export function planBootstrap(what: {
   return [
     // First: another process that was quicker refuses the whole commit here.
     { change: 'create-setting', key: INSTALLATION, value: what.installation },
+    { change: 'create-setting', key: MASTER_KEY, value: what.masterKeyId },
     { change: 'create-account', account: { id: user.account, createdAt: now } },
     { change: 'create-user', user },
     {

@@ -49,6 +49,7 @@ export async function startManagement() {
         revokedAt: null,
       },
       administratorPolicy: POLICY_PRESETS.administrator,
+      masterKeyId: sealer.keyId,
       connections: CONNECTIONS,
       now: clock.now(),
       id: randomUUID,
