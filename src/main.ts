@@ -37,6 +37,7 @@ import { createMetrics } from './server/metrics.ts'
 import { startWorkers } from './server/workers.ts'
 import { collectPeriodically } from './storage/blobs/collect.ts'
 import { usedBlobs } from './storage/blobs/used-blobs.ts'
+import { verifiedOnce } from './storage/blobs/verified-once.ts'
 import { UnusableStoreError } from './storage/sql/unusable-store.ts'
 import { publicConnections } from './upstream/public-registries.ts'
 import { createUpstream } from './upstream/upstream.ts'
@@ -65,7 +66,10 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
 }
 
 async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promise<RunningServer> {
-  const { blobs, sealer, clock, ...installation } = open.use(await openInstallation(config))
+  const { blobs: stored, sealer, clock, ...installation } = open.use(await openInstallation(config))
+  const blobs = verifiedOnce(stored, (sha256) =>
+    log.error({ sha256 }, 'a stored file is not what its name says: if it was cached it is fetched again'),
+  )
   const connections = publicConnections(definedOnly(config.upstreams))
   const { installation: issuer, isFirst } = await firstStart(
     { store: installation.store, sealer, clock, data: config.data, connections },

@@ -119,6 +119,19 @@ describe('a stored file in which a bit flipped', () => {
   })
 })
 
+describe('a stored file in which a bit flipped while the server was down', () => {
+  it('is fetched again where it was cached, and an error where it was published here: never wrong bytes', async () => {
+    await using scene = await setUp('flipped bits found by reading')
+    const { granary, caller, uploads, cached, hosted, stored } = scene
+    for (const file of [...cached, ...hosted]) await flip(stored.pathOf(sha256Of(file)))
+    await granary.restart()
+    for (const file of cached) expect(await look(caller, file)).toBe('right')
+    for (const file of hosted) expect(await look(caller, file)).toBe('500')
+    for (const upload of uploads) expect((await caller.publish(upload)).status).toBe(200)
+    for (const file of hosted) expect(await look(caller, file)).toBe('right')
+  })
+})
+
 describe('a stored file that was cut short', () => {
   it('is fetched again where it was cached, and an error where it was published here: never a short 200', async () => {
     await using scene = await setUp('files cut short')
