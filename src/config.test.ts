@@ -70,6 +70,11 @@ describe('configuration', () => {
     expect(trustedProxies).toEqual(['10.0.0.0/8', '192.0.2.7', '2001:db8::/32', '::1'])
   })
 
+  it('takes the proxy, and what is reached without it, from where other programs have them', () => {
+    const config = build([], { HTTPS_PROXY: 'http://proxy.example:3128', NO_PROXY: 'mirror.example, .corp.example' })
+    expect(config).toMatchObject({ proxy: 'http://proxy.example:3128', noProxy: ['mirror.example', '.corp.example'] })
+  })
+
   it('warns of plain HTTP beyond this machine', () => {
     expect(warnings(build(['--public-url', 'http://packages.example']))[0]).toMatch(/plain HTTP/)
     expect(warnings(build(['--public-url', 'https://packages.example']))).toEqual([])

@@ -22,6 +22,8 @@ export type Config = {
   readonly masterKey: { readonly value: string } | { readonly file: string }
   readonly upstreams: { readonly npmjs: string | null; readonly pypi: string | null }
   readonly proxy: string | null
+  /** Hosts that are reached without it: names, suffixes (`.corp.example`) or `*`. */
+  readonly noProxy: readonly string[]
   readonly allowPrivateTargets: readonly string[] | true
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
   /** Bytes of files that are only cached, above which the least recently used go. */
@@ -97,6 +99,7 @@ const SETTINGS = {
     help: 'simple root behind public:pypi',
   },
   proxy: { env: 'HTTPS_PROXY', flag: 'proxy', fallback: '', help: 'proxy for requests to upstreams', secret: true },
+  noProxy: { env: 'NO_PROXY', flag: 'no-proxy', fallback: '', help: 'hosts that upstreams have without the proxy' },
   allowPrivateTargets: {
     env: 'GRANARY_ALLOW_PRIVATE_TARGETS',
     flag: 'allow-private-targets',
@@ -211,6 +214,7 @@ export function buildConfig(flat: Flat, cwd: string): Config {
       : { file: flat.masterKeyFile.value ? at(flat.masterKeyFile.value) : resolve(data, 'master.key') },
     upstreams: { npmjs: upstreamRoot(flat, 'upstreamNpmjs'), pypi: upstreamRoot(flat, 'upstreamPypi') },
     proxy: proxy(flat),
+    noProxy: list(flat.noProxy.value),
     allowPrivateTargets: flat.allowPrivateTargets.value === 'true' ? true : targets(flat, 'allowPrivateTargets'),
     logLevel: matching(flat, 'logLevel', /^(trace|debug|info|warn|error|silent)$/) as Config['logLevel'],
     cacheLimit: bytes(flat, 'cacheLimit'),

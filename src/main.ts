@@ -85,7 +85,7 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
     createOutbound({
       allowPrivate: config.allowPrivateTargets,
       userAgent: `granary/${VERSION}`,
-      ...(config.proxy === null ? {} : { proxy: config.proxy }),
+      ...(config.proxy === null ? {} : { proxy: config.proxy, noProxy: config.noProxy }),
       clock,
     }),
   )
@@ -198,7 +198,7 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
         authenticator,
         authorizer,
       },
-      management: { management, addresses, authenticator, readTopology },
+      management: { management, addresses, authenticator, readTopology, bodyDeadlineMs: 30_000 },
     })
   })
   const stop = async () => {

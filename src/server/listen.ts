@@ -14,7 +14,9 @@ export type Listening = {
 /** A client has this long to send a request's head; its body may take as long as an upload takes. */
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 60 * 60_000
-/** How often the two are looked at: Node's own half a minute would make nonsense of the shorter one. */
+/** A connection on which nothing moves either way for this long is given up. No answer takes longer to begin. */
+const SILENT_MS = 120_000
+/** How often heads and whole requests are looked at: Node's own half a minute would make nonsense of the shorter one. */
 const CHECKING_INTERVAL_MS = 2_000
 /** Longer than package managers pause within one install, and than the minute for which load balancers keep a connection to use it again. */
 const KEEP_ALIVE_MS = 75_000
@@ -34,6 +36,7 @@ export async function listen(fetch: Fetch, { host, port }: { host: string; port:
     },
     overrideGlobalObjects: false,
   }) as Server
+  server.setTimeout(SILENT_MS)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port, backlog: 1024 }, () => {

@@ -17,6 +17,8 @@ export type ManagementDoor = {
   readonly addresses: Addresses
   readonly authenticator: Pick<Authenticator, 'management'>
   readonly readTopology: () => Promise<number>
+  /** Milliseconds for the whole body: it is read before anybody knows whose it is, and it is small. */
+  readonly bodyDeadlineMs: number
 }
 
 /** False where the path is no operation's. */
@@ -34,7 +36,12 @@ export async function serveManagement(
   if (route === undefined) return false
   exchange.route = route.name
   try {
-    const received = { method, rawPath, rawQuery: mark < 0 ? '' : url.slice(mark + 1), body: await readBody(request) }
+    const received = {
+      method,
+      rawPath,
+      rawQuery: mark < 0 ? '' : url.slice(mark + 1),
+      body: await readBody(request, door.bodyDeadlineMs),
+    }
     const address = door.addresses.peerOf(request)
     const { caller } = await door.authenticator.management({
       ...received,
@@ -63,7 +70,8 @@ export async function serveManagement(
 const pairs = (raw: readonly string[]): readonly (readonly [string, string])[] =>
   Array.from({ length: raw.length / 2 }, (_, at) => [raw[2 * at] ?? '', raw[2 * at + 1] ?? ''] as const)
 
-async function readBody(request: IncomingMessage): Promise<Uint8Array> {
+async function readBody(request: IncomingMessage, deadlineMs: number): Promise<Uint8Array> {
+  const late = setTimeout(() => request.destroy(), deadlineMs)
   const chunks: Buffer[] = []
   let size = 0
   try {
@@ -76,6 +84,8 @@ async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   } catch (error) {
     if (error instanceof RegistryError) throw error
     throw new RegistryError('invalid', 'The body of the request broke off', { cause: error })
+  } finally {
+    clearTimeout(late)
   }
   return Buffer.concat(chunks)
 }

@@ -10,7 +10,7 @@ import { run, type Finished } from './clients/run.ts'
 const BIN = resolve(import.meta.dirname, '../../bin/granary.js')
 
 /** Nothing listens there: an upstream behind this proxy is cut off. */
-export const CUT_OFF = { HTTPS_PROXY: 'http://127.0.0.1:9' }
+export const CUT_OFF = { HTTPS_PROXY: 'http://127.0.0.1:9', NO_PROXY: '' }
 
 /** A Granary as its users start it: a process of its own, on a free port, with state in a folder of its own. */
 export type Granary = AsyncDisposable & {
