@@ -21,11 +21,11 @@ import { createOutbound } from './outbound/outbound.ts'
 import { createAuthorizer } from './registry/authorize.ts'
 import { DEFAULTS } from './registry/bootstrap.ts'
 import type { Connection } from './registry/model.ts'
-import { arn, type DomainName, type FormatId, type PackageKey } from './registry/names.ts'
+import { arn, type FormatId } from './registry/names.ts'
 import type { MetadataStore } from './registry/ports.ts'
 import { RegistryError } from './registry/errors.ts'
 import { createRegistry } from './registry/registry.ts'
-import { createTopology } from './registry/topology.ts'
+import { createTopology, readTopologyCounter } from './registry/topology.ts'
 import { createAddresses } from './server/addresses.ts'
 import { createApp } from './server/app.ts'
 import { openKeptFiles } from './server/kept-files.ts'
@@ -160,9 +160,6 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
   const listening = await listenWith(config, (addresses) => {
     const tokens = createTokens({ store, sealer, clock, issuer })
     const authenticator = createAuthenticator({ store, tokens, sealer, clock, hosts: addresses.hosts })
-    const readTopology = async () =>
-      (await store.readRevision({ domain: '' as DomainName, format: 'npm', key: '' as PackageKey, index: null }))
-        .topology
     const management = createManagement({
       store,
       topology,
@@ -198,7 +195,13 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
         authenticator,
         authorizer,
       },
-      management: { management, addresses, authenticator, readTopology, bodyDeadlineMs: 30_000 },
+      management: {
+        management,
+        addresses,
+        authenticator,
+        readTopology: () => readTopologyCounter(store),
+        bodyDeadlineMs: 30_000,
+      },
     })
   })
   const stop = async () => {

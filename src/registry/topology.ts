@@ -1,8 +1,8 @@
 import type { CurationRule } from '../policy/curation/rule.ts'
 import { RegistryError } from './errors.ts'
 import type { Connection, Domain, Repository } from './model.ts'
-import type { ConnectionName, DomainName, FormatId, RepositoryName } from './names.ts'
-import type { TopologyReads } from './ports.ts'
+import type { ConnectionName, DomainName, FormatId, RepositoryName, PackageKey } from './names.ts'
+import type { PackageReads, TopologyReads } from './ports.ts'
 import { TopologyCache } from './topology-cache.ts'
 
 /** CodeArtifact's limits. */
@@ -47,6 +47,17 @@ async function loadView(store: TopologyReads, name: DomainName, counter: number)
     connections: new Map(connections.map((connection) => [connection.name, connection])),
     rules,
   }
+}
+
+/** The counter stands in the one row that every revision begins with, so any package's will do. */
+export async function readTopologyCounter(store: Pick<PackageReads, 'readRevision'>): Promise<number> {
+  const { topology } = await store.readRevision({
+    domain: '' as DomainName,
+    format: 'npm',
+    key: '' as PackageKey,
+    index: null,
+  })
+  return topology
 }
 
 export function readRepository(view: DomainView, name: RepositoryName): Repository {

@@ -8,6 +8,7 @@ import { serveManagement, type ManagementDoor } from './management-door.ts'
 import type { Metrics } from './metrics.ts'
 import { operations } from './operations.ts'
 import { servePackages, splitPackagePath, type PackageParts } from './packages.ts'
+import { splitTarget } from './request-target.ts'
 import { bug, sendBytes, sendError } from './respond.ts'
 
 export type AppParts = {
@@ -34,7 +35,9 @@ export function createApp(parts: AppParts): Hono<Env> {
     return RESPONSE_ALREADY_SENT
   }
   // A proxy in front that keeps `/-/` to itself must not be passed by `/npm/x/y/../../../-/metrics`.
-  app.use('*', (context, next) => (context.req.path === rawPathOf(context.env.incoming) ? next() : dispatched(context)))
+  app.use('*', (context, next) =>
+    context.req.path === splitTarget(context.env.incoming).rawPath ? next() : dispatched(context),
+  )
   app.onError((error, context) => {
     parts.log.error({ error, path: context.req.path }, 'a request failed unexpectedly')
     return context.json({ error: 'Something went wrong in the server. Its log has the details' }, 500)
@@ -44,12 +47,10 @@ export function createApp(parts: AppParts): Hono<Env> {
   return app
 }
 
-const rawPathOf = ({ url }: { readonly url?: string | undefined }): string => (url ?? '').split('?', 1)[0] ?? ''
-
 async function dispatch(parts: AppParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const exchange = beginExchange(request, response, parts.log, parts.metrics)
   try {
-    const rawPath = rawPathOf(request)
+    const { rawPath } = splitTarget(request)
     const format = parts.packages.formats.get(splitPackagePath(rawPath)?.format ?? '')
     if (format) return await servePackages(parts.packages, format, request, response, exchange)
     if (await serveManagement(parts.management, request, response, exchange)) return

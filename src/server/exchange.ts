@@ -4,6 +4,7 @@ import { RegistryError } from '../registry/errors.ts'
 import { ANONYMOUS, type Caller } from '../registry/model.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import { splitTarget } from './request-target.ts'
 
 /** One request and its answer, as the log and the metrics will tell it. Filled in on the way. */
 export type Exchange = {
@@ -66,7 +67,7 @@ function line(request: IncomingMessage, response: ServerResponse, exchange: Exch
     request: exchange.id,
     method: request.method,
     // Without the query: it may hold a signature.
-    path: withoutSecrets(request.url?.split('?', 1)[0] ?? ''),
+    path: withoutSecrets(splitTarget(request).rawPath),
     route: exchange.route,
     status: response.statusCode,
     ms: Math.round(seconds * 10_000) / 10,

@@ -4,6 +4,7 @@ import { RegistryError } from '../registry/errors.ts'
 import type { Addresses } from './addresses.ts'
 import type { Exchange } from './exchange.ts'
 import type { Management } from './management.ts'
+import { splitTarget } from './request-target.ts'
 import { sendBytes, sendError } from './respond.ts'
 
 // The door of the management API: a request's body is read whole (it is what a signature signs), its sender established,
@@ -28,9 +29,7 @@ export async function serveManagement(
   response: ServerResponse,
   exchange: Exchange,
 ): Promise<boolean> {
-  const url = request.url ?? ''
-  const mark = url.indexOf('?')
-  const rawPath = mark < 0 ? url : url.slice(0, mark)
+  const { rawPath, rawQuery } = splitTarget(request)
   const method = request.method ?? 'GET'
   const route = door.management.match(method, rawPath)
   if (route === undefined) return false
@@ -39,7 +38,7 @@ export async function serveManagement(
     const received = {
       method,
       rawPath,
-      rawQuery: mark < 0 ? '' : url.slice(mark + 1),
+      rawQuery,
       body: await readBody(request, door.bodyDeadlineMs),
     }
     const address = door.addresses.peerOf(request)

@@ -3,7 +3,7 @@ import { openApiDocument } from '../api/openapi.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { RequestFacts } from '../registry/authorize.ts'
 import type { Caller } from '../registry/model.ts'
-import type { DomainName, PackageKey } from '../registry/names.ts'
+import { readTopologyCounter } from '../registry/topology.ts'
 import { adminHandlers } from './admin/index.ts'
 import { codeArtifactHandlers } from './codeartifact/index.ts'
 import type { Handler, HandlerContext, ManagementParts } from './handler.ts'
@@ -92,7 +92,7 @@ async function run(
     })
   }
   const input = parseInput(operation, { ...request, variables: route.variables })
-  const topology = await readTopologyCounter(parts)
+  const topology = await readTopologyCounter(parts.store)
   const subject = await findSubject(parts, operation, input as Record<string, string | undefined>, caller, topology)
   const require: HandlerContext['require'] = ({ context = {}, ...question }) =>
     parts.authorizer.require({ ...question, caller, topology, context: { ...facts, ...context } })
@@ -109,15 +109,4 @@ async function run(
     require,
   }
   return handle(input as never, context as never)
-}
-
-/** The counter stands in the one row that every revision begins with, so any package's will do. */
-async function readTopologyCounter({ store }: ManagementParts): Promise<number> {
-  const { topology } = await store.readRevision({
-    domain: '' as DomainName,
-    format: 'npm',
-    key: '' as PackageKey,
-    index: null,
-  })
-  return topology
 }

@@ -19,6 +19,7 @@ import { readRepository, type Topology } from '../registry/topology.ts'
 import type { Addresses } from './addresses.ts'
 import type { Kept, RevisionRead } from './kept.ts'
 import type { Exchange } from './exchange.ts'
+import { splitTarget } from './request-target.ts'
 import { bug, negotiateEncoding, send, sendError } from './respond.ts'
 
 // A package manager's request: /<format>/<domain>/<repository>/<what the format makes of the rest>.
@@ -57,7 +58,7 @@ export async function servePackages(
   exchange: Exchange,
 ): Promise<void> {
   try {
-    const [rawPath = '', query = ''] = splitOnce(request.url ?? '', '?')
+    const { rawPath, rawQuery: query } = splitTarget(request)
     const path = splitPackagePath(rawPath)
     if (!path) throw new RegistryError('not_found', 'A repository address is /<format>/<domain>/<repository>/')
     const route = format.match(request.method ?? 'GET', path.rest, request.headers)
@@ -80,11 +81,6 @@ export async function servePackages(
       known ? format.renderError(known, { headers: request.headers, requestId: exchange.id }) : bug(exchange.id),
     )
   }
-}
-
-function splitOnce(text: string, separator: string): readonly string[] {
-  const at = text.indexOf(separator)
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + 1)]
 }
 
 /** A name that cannot exist is a thing that does not. */

@@ -13,7 +13,7 @@ import { createAuthorizer } from '../../src/registry/authorize.ts'
 import { DEFAULTS, planBootstrap } from '../../src/registry/bootstrap.ts'
 import type { Connection } from '../../src/registry/model.ts'
 import { POLICY_PRESETS } from '../../src/registry/policy-presets.ts'
-import { createTopology } from '../../src/registry/topology.ts'
+import { createTopology, readTopologyCounter } from '../../src/registry/topology.ts'
 import { createManagement } from '../../src/server/management.ts'
 import { openSqlite } from '../../src/storage/sql/sqlite.ts'
 
@@ -76,12 +76,7 @@ export async function startManagement() {
     if (!route) return { status: 404, headers: { 'x-amzn-errortype': 'UnknownOperationException' }, body: '{}' }
     try {
       const received = { method, rawPath, rawQuery, body: await buffer(request) }
-      const { topology } = await store.readRevision({
-        domain: DEFAULTS.domain,
-        format: 'npm',
-        key: 'x' as never,
-        index: null,
-      })
+      const topology = await readTopologyCounter(store)
       const headers = request.rawHeaders.flatMap((name, index, all) =>
         index % 2 === 0 ? [[name, all[index + 1] ?? ''] as const] : [],
       )
