@@ -40,6 +40,22 @@ export function eventsSuite(under: StoreUnderTest): void {
       await expectRefused(under.store.listEvents({ limit: 3, after: "1' OR 1" }), 'invalid')
     })
 
+    it('of one subject are looked back on', async () => {
+      const { store } = under
+      const subject = 'package/local/main/npm/hello'
+      for (let time = 1; time <= 6; time++)
+        await store.commit([announce(`s${time}`, { subject, time }), announce(`o${time}`, { time })])
+      const look = async (of: Omit<Parameters<typeof store.listEventsOfSubject>[0], 'subject'>) =>
+        (await store.listEventsOfSubject({ subject, ...of })).map(({ id }) => id)
+      expect(await look({ since: 0, limit: 3 })).toEqual(['s6', 's5', 's4'])
+      expect(await look({ since: 0, limit: 3, before: 4 })).toEqual(['s3', 's2', 's1'])
+      expect(await look({ since: 5, limit: 3 })).toEqual(['s6', 's5'])
+      expect(await look({ since: 7, limit: 3 })).toEqual([])
+      expect(await store.listEventsOfSubject({ subject, since: 6, limit: 1 })).toEqual([
+        { ...eventOf('s6', { subject, time: 6 }), sequence: 6, state: 'pending' },
+      ])
+    })
+
     it('are numbered without gaps or doubles under concurrency, and no reader misses one', async () => {
       const { store, again } = under
       const second = (await again?.()) ?? store

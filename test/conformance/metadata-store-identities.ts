@@ -1,9 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import type { Change } from '../../src/registry/changes.ts'
-import type { AccessKey, IdentityPolicy, SigningKey } from '../../src/registry/model.ts'
+import type { AccessKey, IdentityPolicy, Role, SigningKey } from '../../src/registry/model.ts'
 import type { AccountId } from '../../src/registry/names.ts'
 import type { StoreUnderTest } from './metadata-store.ts'
-import { ACCOUNT, account, ODD_NAMES, expectRefused, user, userOf } from './metadata-store-things.ts'
+import {
+  ACCOUNT,
+  account,
+  at,
+  DOMAIN,
+  ODD_NAMES,
+  expectRefused,
+  role,
+  roleOf,
+  rolePolicy,
+  rolePolicyOf,
+  user,
+  userOf,
+} from './metadata-store-things.ts'
 
 const keyOf = (id: string, userName: string, more: Partial<AccessKey> = {}): AccessKey => ({
   id,
@@ -142,6 +155,93 @@ export function identitiesSuite(under: StoreUnderTest): void {
       const deletion: Change = { change: 'delete-identity-policy', account: ACCOUNT, userName: 'bob', name: 'a' }
       await store.commit([deletion])
       expect(await store.listIdentityPolicies(ACCOUNT, 'bob')).toHaveLength(1)
+      await expectRefused(store.commit([deletion]), 'not_found')
+    })
+  })
+
+  describe('roles', () => {
+    const setRole = (name: string, more: Partial<Role> = {}): Change => ({
+      change: 'set-role',
+      role: roleOf(name, more),
+    })
+
+    it('are kept by name, in an account that exists, with the ids that their trust policy was pinned to', async () => {
+      const { store } = under
+      const trusted = Object.fromEntries(ODD_NAMES.map((name) => [`arn:aws:iam::111122223333:user/${name}`, name]))
+      await store.commit([account(), role('ship'), role('build', { trusted, maxSessionSeconds: 43_200 })])
+      const build = roleOf('build', { trusted, maxSessionSeconds: 43_200 })
+      expect(await store.listRoles(ACCOUNT)).toEqual([build, roleOf('ship')])
+      expect(await store.findRole(ACCOUNT, 'build')).toEqual(build)
+      expect(await store.findRole(ACCOUNT, 'constructor')).toBeUndefined()
+      expect(await store.listRoles('000000000001' as AccountId)).toEqual([])
+      await expectRefused(store.commit([role('build', { id: 'another id' })]), 'conflict')
+      await expectRefused(store.commit([role('namesake', { id: 'AROA-build' })]), 'conflict')
+      await expectRefused(store.commit([role('x', { account: '000000000001' as AccountId })]), 'not_found')
+    })
+
+    it('are replaced, but for their name, id and birthday', async () => {
+      const { store } = under
+      await store.commit([account(), role('build'), role('ship')])
+      const next = {
+        trust: '{}',
+        trusted: {},
+        maxSessionSeconds: 7_200,
+        sessionsValidFrom: 99,
+      }
+      await store.commit([setRole('build', { ...next, createdAt: 77 })])
+      expect(await store.findRole(ACCOUNT, 'build')).toEqual(roleOf('build', next))
+      expect(await store.findRole(ACCOUNT, 'ship')).toEqual(roleOf('ship'))
+      await expectRefused(store.commit([setRole('none')]), 'not_found')
+      await expectRefused(store.commit([setRole('build', { id: 'AROA-earlier' })]), 'not_found')
+    })
+
+    it('are replaced only as long as nothing else changed, where that is asked for', async () => {
+      const { store } = under
+      await store.commit([account(), role('build')])
+      const of = { domain: DOMAIN, format: 'npm', key: at('a').key, index: null } as const
+      const { topology } = await store.readRevision(of)
+      const set = (sessionsValidFrom: number): Change => ({
+        change: 'set-role',
+        role: roleOf('build', { sessionsValidFrom }),
+        plannedAt: topology,
+      })
+      await store.commit([set(50)])
+      await expectRefused(store.commit([set(4)]), 'busy')
+      expect(await store.findRole(ACCOUNT, 'build')).toEqual(roleOf('build', { sessionsValidFrom: 50 }))
+    })
+
+    it('take their policies with them, and leave none to a namesake', async () => {
+      const { store } = under
+      const deletion: Change = { change: 'delete-role', account: ACCOUNT, name: 'build' }
+      await store.commit([account(), role('build'), role('ship'), rolePolicy('build', 'p'), rolePolicy('ship', 'p')])
+      await store.commit([deletion, role('build', { id: 'AROA-second' })])
+      expect(await store.findRole(ACCOUNT, 'build')).toMatchObject({ id: 'AROA-second' })
+      expect(await store.listRolePolicies(ACCOUNT, 'build')).toEqual([])
+      expect(await store.listRolePolicies(ACCOUNT, 'ship')).toEqual([rolePolicyOf('ship', 'p')])
+      await store.commit([deletion])
+      await expectRefused(store.commit([deletion]), 'not_found')
+    })
+
+    it('get and lose policies as they were written', async () => {
+      const { store } = under
+      const document = '{ "Version":"2012-10-17",\n "__proto__": {} }'
+      await store.commit([
+        account(),
+        user('build'),
+        role('build'),
+        rolePolicy('build', 'b'),
+        rolePolicy('build', 'a', document),
+        rolePolicy('build', 'b', '[]'),
+      ])
+      expect(await store.listRolePolicies(ACCOUNT, 'build')).toEqual([
+        rolePolicyOf('build', 'a', document),
+        rolePolicyOf('build', 'b', '[]'),
+      ])
+      expect(await store.listIdentityPolicies(ACCOUNT, 'build')).toEqual([])
+      await expectRefused(store.commit([rolePolicy('nobody', 'p')]), 'not_found')
+      const deletion: Change = { change: 'delete-role-policy', account: ACCOUNT, roleName: 'build', name: 'a' }
+      await store.commit([deletion])
+      expect(await store.listRolePolicies(ACCOUNT, 'build')).toEqual([rolePolicyOf('build', 'b', '[]')])
       await expectRefused(store.commit([deletion]), 'not_found')
     })
   })

@@ -20,11 +20,16 @@ import {
   pack,
   putIndex,
   expectRefused,
+  fanOut,
   repository,
+  resourcePolicy,
   retained,
   retainedAsset,
+  role,
+  rolePolicy,
   user,
   version,
+  webhook,
 } from './metadata-store-things.ts'
 
 /** Something in every table. */
@@ -61,6 +66,14 @@ const EVERYTHING: readonly Change[] = [
   retained('x', '1.0.0'),
   retainedAsset('x', '1.0.0', 'x.tgz', { sideCar: { sha256: 'ab', size: 1 } }),
   { change: 'put-side-car', connection: NPMJS, format: 'npm', key: at('x').key, file: 'f', sha256: 'cd', size: 2 },
+  role('build'),
+  rolePolicy('build', 'p'),
+  resourcePolicy(MAIN),
+  resourcePolicy(null),
+  webhook('wh_1', { headers: 'sealed', disabled: { at: 1, reason: 'r' } }),
+  webhook('wh_2'),
+  fanOut(ODD_NAMES[1], ['wh_2']),
+  fanOut(ODD_NAMES[0], ['wh_2']),
 ]
 
 const exported = (store: StoreUnderTest['store']): Promise<ExportedRow[]> => Array.fromAsync(store.exportTables())
@@ -69,6 +82,16 @@ export function portableSuite(under: StoreUnderTest): void {
   describe('export and import', () => {
     it('puts back everything, through JSON, into an empty store', async () => {
       await under.store.commit(EVERYTHING)
+      await under.store.leaseDeliveries({ webhook: 'wh_2', now: 60, until: 90, limit: 2 })
+      const attempt = { at: 61, duration: 2, succeeded: false, status: null, error: 'refused', response: null }
+      await under.store.commit([
+        {
+          change: 'record-delivery-attempt',
+          attempt: { ...attempt, delivery: `${ODD_NAMES[0]}>wh_2` },
+          outcome: { state: 'pending', dueAt: 99 },
+          leasedUntil: 90,
+        },
+      ])
       await under.store.recordFailure('bob', 1, 100)
       const rows = await exported(under.store)
       expect(new Set(rows.map(({ table }) => table))).toEqual(new Set(['schema', ...Object.keys(TABLES)]))

@@ -9,6 +9,8 @@ import type {
   IndexFacts,
   PackageVersion,
   Repository,
+  ResourcePolicy,
+  Role,
   User,
 } from '../../src/registry/model.ts'
 import type {
@@ -20,6 +22,7 @@ import type {
   RepositoryName,
 } from '../../src/registry/names.ts'
 import type { Clock } from '../../src/registry/ports.ts'
+import type { Webhook, WebhookSecret } from '../../src/registry/webhooks.ts'
 import type { SqlStore } from '../../src/storage/sql/store.ts'
 
 // What the suites of the metadata store put into it.
@@ -87,6 +90,46 @@ export const connectionOf = (name: string): Connection => ({
 export const connection = (name: string): Change => ({ change: 'create-connection', connection: connectionOf(name) })
 export const userOf = (name: string, id = `AIDA-${name}`): User => ({ account: ACCOUNT, name, id, createdAt: 4 })
 export const user = (name: string, id?: string): Change => ({ change: 'create-user', user: userOf(name, id) })
+
+export const roleOf = (name: string, more: Partial<Role> = {}): Role => ({
+  account: ACCOUNT,
+  name,
+  id: `AROA-${name}`,
+  createdAt: 4,
+  trust: '{ "Statement":[] }',
+  trusted: { 'arn:aws:iam::111122223333:user/bob': 'AIDA-bob' },
+  maxSessionSeconds: 3_600,
+  sessionsValidFrom: 4,
+  ...more,
+})
+export const role = (name: string, more: Partial<Role> = {}): Change => ({
+  change: 'create-role',
+  role: roleOf(name, more),
+})
+export const rolePolicyOf = (roleName: string, name: string, document = '{}') => ({
+  account: ACCOUNT,
+  roleName,
+  name,
+  document,
+})
+export const rolePolicy = (roleName: string, name: string, document?: string): Change => ({
+  change: 'put-role-policy',
+  policy: rolePolicyOf(roleName, name, document),
+})
+/** On a repository, or (null) on the domain. */
+export const resourcePolicyOf = (on: string | null, more: Partial<ResourcePolicy> = {}): ResourcePolicy => ({
+  domain: DOMAIN,
+  repository: on as RepositoryName | null,
+  document: '{ "Statement":[] }',
+  principals: { 'arn:aws:iam::111122223333:role/build': 'AROA-build' },
+  revision: 'r1',
+  ...more,
+})
+export const resourcePolicy = (on: string | null, more: Partial<ResourcePolicy> = {}, was?: string): Change => ({
+  change: 'put-resource-policy',
+  policy: resourcePolicyOf(on, more),
+  ...(was !== undefined && { was }),
+})
 
 /** An account, a domain and two repositories. */
 export const GROUND: readonly Change[] = [account(), domain(), repository(MAIN), repository(OTHER)]
@@ -203,6 +246,39 @@ export const eventOf = (id: string, more: Partial<EventDraft> = {}): EventDraft 
 export const announce = (id: string, more: Partial<EventDraft> = {}): Change => ({
   change: 'announce',
   event: eventOf(id, more),
+})
+
+export const secretOf = (id: string, more: Partial<WebhookSecret> = {}): WebhookSecret => ({
+  id,
+  secret: `sealed ${id}`,
+  createdAt: 60,
+  expiresAt: null,
+  ...more,
+})
+export const webhookOf = (id: string, more: Partial<Webhook> = {}): Webhook => ({
+  id,
+  account: ACCOUNT,
+  url: 'sealed',
+  shownUrl: 'https://hooks.example/',
+  headers: null,
+  pattern: null,
+  description: null,
+  createdAt: 60,
+  disabled: null,
+  failingSince: null,
+  secrets: [secretOf(`${id}-secret`)],
+  ...more,
+})
+export const webhook = (id: string, more: Partial<Webhook> = {}): Change => ({
+  change: 'create-webhook',
+  webhook: webhookOf(id, more),
+})
+/** Its deliveries are named `event>webhook`. */
+export const fanOut = (event: string, webhooks: readonly string[], when = 60): Change => ({
+  change: 'fan-out-event',
+  event,
+  deliveries: webhooks.map((to) => ({ id: `${event}>${to}`, webhook: to })),
+  at: when,
 })
 
 /** The RegistryError that a commit is refused with. */

@@ -22,8 +22,14 @@ import {
   expectRefused,
   repository,
   repositoryOf,
+  resourcePolicy,
+  resourcePolicyOf,
+  role,
+  roleOf,
+  rolePolicy,
   user,
   version,
+  webhook,
 } from './metadata-store-things.ts'
 
 const ruleOf = (id: string, inRepository: string | null = null): CurationRule => ({
@@ -202,6 +208,8 @@ export function topologySuite(under: StoreUnderTest): void {
     })
   })
 
+  resourcePoliciesSuite(under)
+
   describe('the topology counter', () => {
     const counter = async () =>
       (await under.store.readRevision({ domain: DOMAIN, format: 'npm', key: at('a').key, index: null })).topology
@@ -239,6 +247,14 @@ export function topologySuite(under: StoreUnderTest): void {
       ['delete-repository', { change: 'delete-repository', domain: DOMAIN, repository: MAIN }],
       ['create-connection', connection('public:b')],
       ['delete-connection', { change: 'delete-connection', connection: NPMJS }],
+      ['create-role', role('build')],
+      ['set-role', { change: 'set-role', role: roleOf('ship') }],
+      ['delete-role', { change: 'delete-role', account: ACCOUNT, name: 'ship' }],
+      ['put-role-policy', rolePolicy('ship', 'p')],
+      ['delete-role-policy', { change: 'delete-role-policy', account: ACCOUNT, roleName: 'ship', name: 'q' }],
+      ['put-resource-policy', resourcePolicy(null)],
+      ['put-resource-policy, replacing', resourcePolicy(MAIN, {}, 'r1')],
+      ['delete-resource-policy', { change: 'delete-resource-policy', domain: DOMAIN, repository: MAIN }],
       ['create-rule', rule('b')],
       ['delete-rule', { change: 'delete-rule', domain: DOMAIN, id: 'a' }],
     ])('moves with %s', async (_, change) => {
@@ -257,6 +273,9 @@ export function topologySuite(under: StoreUnderTest): void {
         connection(NPMJS),
         rule('a'),
         user('eve'),
+        role('ship'),
+        rolePolicy('ship', 'q'),
+        resourcePolicy(MAIN),
         { change: 'create-access-key', key },
         { change: 'put-identity-policy', policy: { account: ACCOUNT, userName: 'eve', name: 'q', document: '{}' } },
       ])
@@ -273,8 +292,107 @@ export function topologySuite(under: StoreUnderTest): void {
         pack('a'),
         version('a', '1.0.0'),
         putIndex('a', 'document'),
+        webhook('wh_1'),
+        { change: 'set-webhook', id: 'wh_1', url: 'u' },
+        { change: 'disable-webhook', id: 'wh_1', at: 1, reason: 'r' },
+        { change: 'delete-webhook', id: 'wh_1' },
       ])
       expect(await counter()).toBe(1)
+    })
+  })
+}
+
+function resourcePoliciesSuite(under: StoreUnderTest): void {
+  describe('resource policies', () => {
+    const policies = () => under.store.listResourcePolicies(DOMAIN)
+    const deletion = (on: RepositoryName | null, was?: string): Change => ({
+      change: 'delete-resource-policy',
+      domain: DOMAIN,
+      repository: on,
+      ...(was !== undefined && { was }),
+    })
+
+    it('are kept on a domain and its repositories, as they were written and pinned', async () => {
+      const principals = Object.fromEntries(ODD_NAMES.map((name) => [name, `AIDA-${name}`]))
+      const document = '{ "Version":"2012-10-17",\n "__proto__": {} }'
+      await under.store.commit([
+        ...GROUND,
+        domain('local2'),
+        resourcePolicy(OTHER, { principals: {} }),
+        resourcePolicy(null, { principals, document }),
+        resourcePolicy(MAIN),
+        resourcePolicy(null, { domain: 'local2' as DomainName }),
+      ])
+      expect(await policies()).toEqual([
+        resourcePolicyOf(null, { principals, document }),
+        resourcePolicyOf(MAIN),
+        resourcePolicyOf(OTHER, { principals: {} }),
+      ])
+      expect(await under.store.listResourcePolicies('nowhere' as DomainName)).toEqual([])
+    })
+
+    it.each([
+      ['a domain', null],
+      ['a repository', MAIN],
+    ])('on %s are replaced, and deleted, only as long as they are what was seen', async (_, on) => {
+      const { store } = under
+      await store.commit([...GROUND, resourcePolicy(OTHER)])
+      const rest = await policies()
+      await expectRefused(store.commit([resourcePolicy(on, {}, 'r1')]), 'conflict')
+      await expectRefused(store.commit([deletion(on)]), 'not_found')
+      await expectRefused(store.commit([deletion(on, 'r1')]), 'not_found')
+      expect(await policies()).toEqual(rest)
+      await store.commit([resourcePolicy(on, { revision: 'r1' })])
+      await store.commit([resourcePolicy(on, { revision: 'r2', document: '{}', principals: {} })])
+      await expectRefused(store.commit([resourcePolicy(on, { revision: 'r3' }, 'r1')]), 'conflict')
+      await expectRefused(store.commit([deletion(on, 'r1')]), 'conflict')
+      expect(await policies()).toContainEqual(resourcePolicyOf(on, { revision: 'r2', document: '{}', principals: {} }))
+      await store.commit([resourcePolicy(on, { revision: 'r3' }, 'r2')])
+      expect(await policies()).toContainEqual(resourcePolicyOf(on, { revision: 'r3' }))
+      await store.commit([deletion(on, 'r3')])
+      expect(await policies()).toEqual(rest)
+      await store.commit([resourcePolicy(on), deletion(on)])
+      expect(await policies()).toEqual(rest)
+    })
+
+    it('are replaced by one of many that saw the same', async () => {
+      const { store } = under
+      await store.commit([...GROUND, resourcePolicy(MAIN)])
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 8 }, (_, index) =>
+          store.commit([resourcePolicy(MAIN, { revision: `next ${index}` }, 'r1')]),
+        ),
+      )
+      const done = outcomes.flatMap(({ status }, index) => (status === 'fulfilled' ? [index] : []))
+      expect(done).toHaveLength(1)
+      expect(await policies()).toEqual([resourcePolicyOf(MAIN, { revision: `next ${done[0]}` })])
+    })
+
+    it.each<[string, Change]>([
+      ['a domain', resourcePolicy(null, { domain: 'nowhere' as DomainName })],
+      ['a domain, replacing', resourcePolicy(null, { domain: 'nowhere' as DomainName }, 'r1')],
+      ['a repository', resourcePolicy('missing')],
+      ['a repository, replacing', resourcePolicy('missing', {}, 'r1')],
+      ['a repository of another domain', resourcePolicy(MAIN, { domain: 'empty' as DomainName })],
+    ])('are refused on %s that is missing', async (_, change) => {
+      await under.store.commit([...GROUND, domain('empty')])
+      await expectRefused(under.store.commit([change]), 'not_found')
+    })
+
+    it('go with their repository and with their domain', async () => {
+      const { store } = under
+      await store.commit([...GROUND, resourcePolicy(null), resourcePolicy(MAIN), resourcePolicy(OTHER)])
+      const deletionOf = (name: RepositoryName): Change => ({
+        change: 'delete-repository',
+        domain: DOMAIN,
+        repository: name,
+      })
+      await store.commit([deletionOf(MAIN), repository(MAIN)])
+      expect(await policies()).toEqual([resourcePolicyOf(null), resourcePolicyOf(OTHER)])
+      await store.commit([deletionOf(MAIN), deletionOf(OTHER)])
+      expect(await policies()).toEqual([resourcePolicyOf(null)])
+      await store.commit([{ change: 'delete-domain', domain: DOMAIN }, domain()])
+      expect(await policies()).toEqual([])
     })
   })
 }

@@ -1,14 +1,18 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { first } from '../../src/storage/sql/migrations/0001-first.ts'
+import { SCHEMA_NUMBER } from '../../src/storage/sql/migrations/migrate.ts'
+import type { Executor } from '../../src/storage/sql/executor.ts'
 import { connectPostgres, PostgresExecutor } from '../../src/storage/sql/postgres-executor.ts'
 import { openPostgres } from '../../src/storage/sql/postgres.ts'
+import { connectSqlite, SqliteExecutor } from '../../src/storage/sql/sqlite-executor.ts'
 import { openSqlite } from '../../src/storage/sql/sqlite.ts'
 import { openStore } from '../../src/storage/sql/store.ts'
 import { startPostgres, type PostgresForTests } from '../support/postgres.ts'
 import { metadataStoreConformance } from './metadata-store.ts'
-import { account, GROUND, expectRefused } from './metadata-store-things.ts'
+import { account, announce, fanOut, GROUND, expectRefused, resourcePolicy, webhook } from './metadata-store-things.ts'
 
 let postgres: PostgresForTests
 let shared: { readonly url: string; readonly pool: ReturnType<typeof connectPostgres> }
@@ -55,6 +59,46 @@ metadataStoreConformance('PostgreSQL', async (options) => {
   return { store, again: () => openPostgres(url, options), [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() }
 })
 
+describe('a store that the first Granary made', () => {
+  let folder: string
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'granary-metadata-'))
+  })
+  afterEach(() => rm(folder, { recursive: true }))
+
+  const sqlite = async () => async () => new SqliteExecutor(await connectSqlite(join(folder, 'granary.db')))
+  const postgresql = async () => {
+    const url = await newSchema()
+    return async () => new PostgresExecutor(connectPostgres(url))
+  }
+
+  it.each<[string, () => Promise<() => Promise<Executor>>]>([
+    ['SQLite', sqlite],
+    ['PostgreSQL', postgresql],
+  ])('is brought up to date on %s, and nobody hears of what happened before', async (_, prepare) => {
+    const connect = await prepare()
+    {
+      await using old = await openStore(await connect(), { migrations: [first] })
+      await old.commit([...GROUND, announce('old 1'), announce('old 2')])
+    }
+    {
+      await using store = await openStore(await connect())
+      expect((await store.listEvents({ limit: 10 })).items).toMatchObject([
+        { id: 'old 1', state: 'done' },
+        { id: 'old 2', state: 'done' },
+      ])
+      expect(await store.listPendingEvents(10)).toEqual([])
+      await store.commit([webhook('wh_1'), resourcePolicy(null), announce('new')])
+      expect(await store.listPendingEvents(10)).toMatchObject([{ id: 'new', sequence: 3 }])
+      await store.commit([fanOut('new', ['wh_1'])])
+      expect(await store.listDueWebhooks(60)).toEqual(['wh_1'])
+    }
+    // It would not see the policy.
+    const reopened = openStore(await connect(), { migrations: [first] })
+    await expect(reopened).rejects.toThrow(/needs a Granary that knows schema 2 or later/)
+  })
+})
+
 describe('a PostgreSQL store', () => {
   it('is made once by many that open it first at the same time', async () => {
     const url = await postgres.newDatabase()
@@ -70,10 +114,12 @@ describe('a PostgreSQL store', () => {
     const open = (...migrations: ReturnType<typeof newer>[]) =>
       openStore(new PostgresExecutor(connectPostgres(url)), { migrations })
     await (await openPostgres(url))[Symbol.asyncDispose]()
-    await (await open(newer(2, 1)))[Symbol.asyncDispose]()
+    await (await open(newer(SCHEMA_NUMBER + 1, SCHEMA_NUMBER)))[Symbol.asyncDispose]()
     await (await openPostgres(url))[Symbol.asyncDispose]()
-    await (await open(newer(3, 3)))[Symbol.asyncDispose]()
-    await expect(openPostgres(url)).rejects.toThrow(/^This store was written by a newer Granary \(schema 3\).*$/)
+    await (await open(newer(SCHEMA_NUMBER + 2, SCHEMA_NUMBER + 2)))[Symbol.asyncDispose]()
+    await expect(openPostgres(url)).rejects.toThrow(
+      `This store was written by a newer Granary (schema ${SCHEMA_NUMBER + 2})`,
+    )
   })
 
   it('takes what a SQLite store exported, and gives it back the same', async () => {

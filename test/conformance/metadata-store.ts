@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SqlStore } from '../../src/storage/sql/store.ts'
 import { blobsSuite } from './metadata-store-blobs.ts'
+import { deliveriesSuite } from './metadata-store-deliveries.ts'
 import { eventsSuite } from './metadata-store-events.ts'
 import { identitiesSuite } from './metadata-store-identities.ts'
 import { indexesSuite } from './metadata-store-indexes.ts'
@@ -20,6 +21,7 @@ import {
   type OpenStore,
 } from './metadata-store-things.ts'
 import { topologySuite } from './metadata-store-topology.ts'
+import { webhooksSuite } from './metadata-store-webhooks.ts'
 
 /** What a suite works on: a new and empty store for each test. */
 export type StoreUnderTest = {
@@ -53,6 +55,8 @@ export function metadataStoreConformance(name: string, open: OpenStore): void {
     indexesSuite(under)
     blobsSuite(under)
     eventsSuite(under)
+    webhooksSuite(under)
+    deliveriesSuite(under)
     portableSuite(under)
   })
 }

@@ -8,6 +8,7 @@ import type {
   PackageKey,
   RepositoryName,
 } from '../../registry/names.ts'
+import type { DeliveryState } from '../../registry/webhooks.ts'
 
 /** 0 or 1: the one spelling of a boolean that both databases share. */
 export type Bit = 0 | 1
@@ -41,6 +42,17 @@ export type Database = {
     created_at: Instant
     revoked_at: Instant | null
   }
+  roles: {
+    account: AccountId
+    name: string
+    id: string
+    created_at: Instant
+    trust: Json
+    trusted: Json
+    max_session_seconds: number
+    sessions_valid_from: Instant
+  }
+  role_policies: { account: AccountId; role_name: string; name: string; document: Json }
   domains: { name: DomainName; owner: AccountId; created_at: Instant; reserved: Json }
   repositories: {
     domain: DomainName
@@ -65,6 +77,15 @@ export type Database = {
     connection: ConnectionName
   }
   rules: { domain: DomainName; id: string; repository: RepositoryName | null; rule: Json }
+  resource_policies: {
+    /** The domain's name, or `domain/repository`. */
+    resource: string
+    domain: DomainName
+    repository: RepositoryName | null
+    document: Json
+    principals: Json
+    revision: string
+  }
   names: { domain: DomainName; format: FormatId; package: PackageKey; owned: Bit; ingested: Bit }
   packages: OfPackage & { publish: Switch; upstream: Switch; origin_is_explicit: Bit }
   versions: OfVersion & {
@@ -125,6 +146,46 @@ export type Database = {
     state: 'pending' | 'done'
     leased_until: Instant | null
   }
+  webhooks: {
+    id: string
+    account: AccountId
+    url: Sealed
+    shown_url: string
+    headers: Sealed | null
+    pattern: Json | null
+    description: string | null
+    created_at: Instant
+    disabled_at: Instant | null
+    disabled_reason: string | null
+    failing_since: Instant | null
+  }
+  webhook_secrets: { webhook: string; id: string; secret: Sealed; created_at: Instant; expires_at: Instant | null }
+  deliveries: {
+    id: string
+    webhook: string
+    account: AccountId
+    event: string
+    event_type: string
+    /** The event's: of what is due at the same moment, what happened first goes first. */
+    position: number
+    created_at: Instant
+    state: DeliveryState
+    reason: string | null
+    attempts: number
+    first_attempt_at: Instant | null
+    due_at: Instant | null
+    leased_until: Instant | null
+  }
+  delivery_attempts: {
+    delivery: string
+    number: number
+    at: Instant
+    duration: number
+    succeeded: Bit
+    status: number | null
+    error: string | null
+    response: string | null
+  }
   failures: { key: string; at: Instant; count: number; expires_at: Instant }
   package_counters: { domain: DomainName; format: FormatId; package: PackageKey; revision: number }
   topology_counter: { id: 1; revision: number }
@@ -144,12 +205,15 @@ export const TABLES = {
   users: { order: ['account', 'name'] },
   identity_policies: { order: ['account', 'user_name', 'name'] },
   access_keys: { order: ['id'] },
+  roles: { order: ['account', 'name'] },
+  role_policies: { order: ['account', 'role_name', 'name'] },
   domains: { order: ['name'] },
   repositories: { order: ['domain', 'name'] },
   connections: { order: ['name'] },
   repository_upstreams: { order: ['domain', 'repository', 'position'] },
   repository_connections: { order: ['domain', 'repository', 'position'] },
   rules: { order: ['domain', 'id'] },
+  resource_policies: { order: ['resource'] },
   names: { order: ['domain', 'format', 'package'] },
   packages: { order: ['domain', 'repository', 'format', 'package'] },
   versions: { order: ['domain', 'repository', 'format', 'package', 'version'] },
@@ -161,6 +225,10 @@ export const TABLES = {
   blobs: { order: ['sha256'] },
   sequences: { order: ['subject'] },
   events: { order: ['position'] },
+  webhooks: { order: ['id'] },
+  webhook_secrets: { order: ['webhook', 'id'] },
+  deliveries: { order: ['id'] },
+  delivery_attempts: { order: ['delivery', 'number'] },
   failures: { order: ['key', 'at'] },
   package_counters: { order: ['domain', 'format', 'package'] },
   topology_counter: { order: ['id'] },

@@ -7,6 +7,7 @@ import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Change } from '../../registry/changes.ts'
 import type { AccountId } from '../../registry/names.ts'
+import { SCHEMA_NUMBER } from './migrations/migrate.ts'
 import { connectSqlite, SqliteExecutor } from './sqlite-executor.ts'
 import { openSqlite } from './sqlite.ts'
 import { openStore } from './store.ts'
@@ -71,19 +72,22 @@ describe('a SQLite file', () => {
         migrations: [{ number, oldestReader, statements: () => [] }],
       })
     await (await openSqlite(file))[Symbol.asyncDispose]()
-    await (await open(2, 1))[Symbol.asyncDispose]()
+    await (await open(SCHEMA_NUMBER + 1, SCHEMA_NUMBER))[Symbol.asyncDispose]()
     await (await openSqlite(file))[Symbol.asyncDispose]()
-    await (await open(3, 2))[Symbol.asyncDispose]()
+    await (await open(SCHEMA_NUMBER + 2, SCHEMA_NUMBER + 1))[Symbol.asyncDispose]()
     await expect(openSqlite(file)).rejects.toThrow(
-      /^This store was written by a newer Granary \(schema 3\).*schema 2 or later.*$/,
+      `This store was written by a newer Granary (schema ${SCHEMA_NUMBER + 2}); it needs a Granary that knows schema ${SCHEMA_NUMBER + 1} or later`,
     )
   })
 
   it('is left as it was by a migration that fails', async () => {
     await (await openSqlite(file))[Symbol.asyncDispose]()
-    const failing = { number: 2, oldestReader: 2, statements: () => ['CREATE TABLE half (a TEXT)', 'CREATE NONSENSE'] }
+    const number = SCHEMA_NUMBER + 1
+    const statements = () => ['CREATE TABLE half (a TEXT)', 'CREATE NONSENSE']
     const executor = new SqliteExecutor(await connectSqlite(file))
-    await expect(openStore(executor, { migrations: [failing] })).rejects.toThrow('NONSENSE')
+    await expect(openStore(executor, { migrations: [{ number, oldestReader: number, statements }] })).rejects.toThrow(
+      'NONSENSE',
+    )
     await using store = await openSqlite(file)
     await store.ping()
     const database = new Sqlite(file, { readonly: true })

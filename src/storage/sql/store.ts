@@ -1,6 +1,7 @@
 import type { Clock, MetadataStore } from '../../registry/ports.ts'
 import { blobLedger } from './blob-ledger.ts'
 import { commitChanges } from './changes/commit.ts'
+import { deliveryQueue } from './delivery-queue.ts'
 import type { Executor } from './executor.ts'
 import { failureLedger } from './failure-ledger.ts'
 import { migrate, MIGRATIONS } from './migrations/migrate.ts'
@@ -12,6 +13,7 @@ import { identityReads } from './reads/identities.ts'
 import { indexReads } from './reads/indexes.ts'
 import { packageReads } from './reads/packages.ts'
 import { topologyReads } from './reads/topology.ts'
+import { webhookReads } from './reads/webhooks.ts'
 
 export type OpenOptions = {
   /** When it is; only for what a change does without naming a time. The system's clock if left out. */
@@ -38,6 +40,8 @@ export async function openStore(
       ...indexReads(source),
       ...blobLedger(source),
       ...eventReads(source),
+      ...webhookReads(source),
+      ...deliveryQueue(source),
       ...failureLedger(source),
       ...portable(source),
       commit: (changes) => commitChanges(source, changes),

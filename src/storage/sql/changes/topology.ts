@@ -173,7 +173,7 @@ const blobsOf = (queries: Queries, domain: DomainName, repository: RepositoryNam
 }
 
 /** The commit itself has moved the counter by one before this is looked at. */
-const topologyIsStill = (queries: Queries, counter: number): Statement =>
+export const topologyIsStill = (queries: Queries, counter: number): Statement =>
   statement(
     queries
       .selectFrom('topology_counter')

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely'
-import type { AccessKey, User } from '../../../registry/model.ts'
+import type { AccessKey, Role, User } from '../../../registry/model.ts'
 import type { IdentityReads } from '../../../registry/ports.ts'
 import type { Database } from '../schema.ts'
 import type { Source } from './source.ts'
@@ -52,6 +52,35 @@ export function identityReads({ executor, queries }: Source): IdentityReads {
         document: row.document,
       }))
     },
+    async findRole(account, name) {
+      const [row] = await executor.all(
+        queries.selectFrom('roles').selectAll().where('account', '=', account).where('name', '=', name).compile(),
+      )
+      return row && roleOf(row)
+    },
+    async listRoles(account) {
+      const rows = await executor.all(
+        queries.selectFrom('roles').selectAll().where('account', '=', account).orderBy('name').compile(),
+      )
+      return rows.map(roleOf)
+    },
+    async listRolePolicies(account, roleName) {
+      const rows = await executor.all(
+        queries
+          .selectFrom('role_policies')
+          .selectAll()
+          .where('account', '=', account)
+          .where('role_name', '=', roleName)
+          .orderBy('name')
+          .compile(),
+      )
+      return rows.map((row) => ({
+        account: row.account,
+        roleName: row.role_name,
+        name: row.name,
+        document: row.document,
+      }))
+    },
     async listSigningKeys() {
       const rows = await executor.all(
         queries.selectFrom('signing_keys').selectAll().orderBy('created_at', 'desc').orderBy('id', 'desc').compile(),
@@ -73,6 +102,17 @@ const userOf = (row: Selectable<Database['users']>): User => ({
   name: row.name,
   id: row.id,
   createdAt: row.created_at,
+})
+
+const roleOf = (row: Selectable<Database['roles']>): Role => ({
+  account: row.account,
+  name: row.name,
+  id: row.id,
+  createdAt: row.created_at,
+  trust: row.trust,
+  trusted: JSON.parse(row.trusted),
+  maxSessionSeconds: row.max_session_seconds,
+  sessionsValidFrom: row.sessions_valid_from,
 })
 
 const accessKeyOf = (row: Selectable<Database['access_keys']>): AccessKey => ({

@@ -51,6 +51,19 @@ export function topologyReads({ executor, queries }: Source): TopologyReads {
         rule: JSON.parse(row.rule),
       }))
     },
+    async listResourcePolicies(domain) {
+      // `local` sorts before `local/main`.
+      const rows = await executor.all(
+        queries.selectFrom('resource_policies').selectAll().where('domain', '=', domain).orderBy('resource').compile(),
+      )
+      return rows.map((row) => ({
+        domain: row.domain,
+        repository: row.repository,
+        document: row.document,
+        principals: JSON.parse(row.principals),
+        revision: row.revision,
+      }))
+    },
   }
 }
 
