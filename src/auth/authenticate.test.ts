@@ -2,6 +2,7 @@ import { AwsV4Signer } from 'aws4fetch'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { User } from '../registry/model.ts'
 import type { ManagementRequest } from './authenticate.ts'
+import { toUserCaller } from './callers.ts'
 import { planDeleteUser, planRevokeAccessKey } from './identities.ts'
 import { ACCOUNT, DOMAIN, startInstallation, type Installation } from '../../test/support/installation.ts'
 
@@ -19,9 +20,12 @@ beforeEach(async () => {
   server = installation.startProcess()
   bob = await installation.createUser('bob')
   key = await installation.createKey(bob)
-  token = (await server.tokens.issue({ user: bob, domain: DOMAIN, credential: key.id })).token
+  token = await tokenOf(bob, key.id)
 })
 afterEach(() => installation[Symbol.asyncDispose]())
+
+const tokenOf = async (user: User, credential: string) =>
+  (await server.tokens.issue({ caller: toUserCaller(user, { domain: null, credential }), domain: DOMAIN })).token
 
 const asClient = async (authorization: string | undefined, { by = server, address = ADDRESS } = {}) =>
   by.authenticator.packageClient({ authorization, address, topology: await installation.topology() })
@@ -148,9 +152,9 @@ describe('revocation holds at the next request, in every process', () => {
 
   it('another key of the user stays good, and so do its tokens', async () => {
     const second = await installation.createKey(bob)
-    const another = await server.tokens.issue({ user: bob, domain: DOMAIN, credential: second.id })
+    const another = await tokenOf(bob, second.id)
     await revoke()
-    await expect(asClient(`Bearer ${another.token}`)).resolves.toMatchObject({ userName: 'bob' })
+    await expect(asClient(`Bearer ${another}`)).resolves.toMatchObject({ userName: 'bob' })
     await expect(server.authenticator.management(await sign(second))).resolves.toMatchObject({
       caller: { credential: second.id },
     })
@@ -158,8 +162,8 @@ describe('revocation holds at the next request, in every process', () => {
 
   it('a token of one user does not pass with the key of another', async () => {
     const eve = await installation.createUser('eve')
-    const mixed = await server.tokens.issue({ user: eve, domain: DOMAIN, credential: key.id })
-    await expect(asClient(`Bearer ${mixed.token}`)).rejects.toMatchObject({ code: 'unauthenticated' })
+    const mixed = await tokenOf(eve, key.id)
+    await expect(asClient(`Bearer ${mixed}`)).rejects.toMatchObject({ code: 'unauthenticated' })
   })
 })
 

@@ -1,15 +1,23 @@
 import { hash } from 'node:crypto'
 import { RegistryError } from '../registry/errors.ts'
-import { ANONYMOUS, type AccessKey, type Caller, type Hex, type Instant, type User } from '../registry/model.ts'
-import { arn, type AccountId } from '../registry/names.ts'
+import { ANONYMOUS, type Caller, type Hex, type Instant } from '../registry/model.ts'
 import type { Clock, FailureLedger, IdentityReads } from '../registry/ports.ts'
 import { TopologyCache } from '../registry/topology-cache.ts'
+import { createCallers, toUserCaller } from './callers.ts'
 import { headerValues } from './canonical-request.ts'
 import { accessKeyContext } from './identifiers.ts'
+import { toRoleCaller, type RoleSessions } from './role-sessions.ts'
 import type { Sealer } from './secrets.ts'
-import { refusePresigned, verifySigV4, type ReceivedRequest } from './sigv4.ts'
+import {
+  refusePresigned,
+  signatureRefusal,
+  UNKNOWN_KEY,
+  verifySigV4,
+  type FindSecret,
+  type ReceivedRequest,
+} from './sigv4.ts'
 import { createThrottle, type Attempt } from './throttle.ts'
-import type { TokenClaims, Tokens } from './tokens.ts'
+import type { Tokens } from './tokens.ts'
 
 /** What every kind of log-in looks at besides the credential. */
 type Circumstances = {
@@ -37,27 +45,31 @@ export type Authenticator = {
 
 const REMEMBERED = 10_000
 
+type Found = ReturnType<FindSecret<Caller>>
+
 export function createAuthenticator({
   store,
   tokens,
+  sessions,
   sealer,
   clock,
   hosts,
 }: {
-  store: Pick<IdentityReads, 'findUser' | 'findAccessKey'> & FailureLedger
+  store: Pick<IdentityReads, 'findUser' | 'findAccessKey' | 'findRole'> & FailureLedger
   tokens: Tokens
+  sessions: Pick<RoleSessions, 'open'>
   sealer: Sealer
   clock: Clock
   /** Hosts of the configured public URLs, with port where it is not the default: `registry.example`, `10.0.0.7:8787`. */
   hosts: readonly string[]
 }): Authenticator {
-  const identities = createIdentities(store)
+  const callers = createCallers(store)
   const throttle = createThrottle({ ledger: store, clock })
-  const callers = new TopologyCache<{ readonly caller: Caller; readonly expiresAt: Instant }>(REMEMBERED)
+  const byTokens = new TopologyCache<{ readonly caller: Caller; readonly expiresAt: Instant }>(REMEMBERED)
 
   const callerOf = async (token: string, topology: number) => {
     const claims = await tokens.verify(token)
-    return { caller: await identities.callerOfToken(claims, topology), expiresAt: claims.expiresAt }
+    return { caller: await callers.ofToken(claims, topology), expiresAt: claims.expiresAt }
   }
 
   const byToken = async (token: string, { address, topology }: Circumstances): Promise<Caller> => {
@@ -65,9 +77,31 @@ export function createAuthenticator({
     const attempt = { credential: `token-${digest.slice(0, 16)}`, address }
     // The throttle stands behind the cache: a token that is known to hold has not failed.
     const logIn = () => watched(attempt, () => callerOf(token, topology))
-    const known = await callers.read(topology, digest, logIn)
+    const known = await byTokens.read(topology, digest, logIn)
     // Once it is over it is verified anew: the answer then says that it expired.
     return clock.now() < known.expiresAt ? known.caller : (await logIn()).caller
+  }
+
+  const findLastingKey = async (accessKeyId: string, { topology }: ManagementRequest): Found => {
+    const found = await callers.findActiveKey(accessKeyId, topology)
+    if (!found) return undefined
+    const secret = sealer.open(found.key.secret, accessKeyContext(accessKeyId)).toString()
+    return { secret, caller: toUserCaller(found.user, { domain: null, credential: accessKeyId }) }
+  }
+
+  const findSession = async (
+    accessKeyId: string,
+    sessionToken: string,
+    { service, topology }: ManagementRequest,
+  ): Found => {
+    const session = sessions.open(accessKeyId, sessionToken)
+    if (!session) return undefined
+    const { assumed, secret, expiresAt } = session
+    if (clock.now() >= expiresAt)
+      throw signatureRefusal(service, 'expired', 'The security token included in the request is expired')
+    const ended = await callers.whyEnded(assumed, topology)
+    if (ended !== null) throw signatureRefusal(service, 'unknownKey', `${UNKNOWN_KEY} The session is over: ${ended}.`)
+    return { secret, caller: toRoleCaller(assumed, { domain: null, credential: accessKeyId, expiresAt }) }
   }
 
   const bySignature = async (request: ManagementRequest): Promise<ManagementCaller> => {
@@ -80,11 +114,9 @@ export function createAuthenticator({
         findSecret: async (accessKeyId, sessionToken) => {
           attempt = { credential: accessKeyId.slice(0, 128), address: request.address }
           throttle.check(attempt)
-          if (sessionToken !== null) return undefined
-          const found = await identities.findActiveKey(accessKeyId, request.topology)
-          if (!found) return undefined
-          const secret = sealer.open(found.key.secret, accessKeyContext(accessKeyId)).toString()
-          return { secret, caller: toCaller(found.user, null, accessKeyId) }
+          return sessionToken === null
+            ? findLastingKey(accessKeyId, request)
+            : findSession(accessKeyId, sessionToken, request)
         },
       })
       if (attempt) await throttle.succeeded(attempt)
@@ -127,16 +159,6 @@ export function createAuthenticator({
 const isRefusal = (error: unknown): error is RegistryError =>
   error instanceof RegistryError && error.code === 'unauthenticated'
 
-const toCaller = (user: User, domain: TokenClaims['domain'] | null, credential: string): Caller => ({
-  kind: 'user',
-  account: user.account,
-  userName: user.name,
-  userId: user.id,
-  arn: arn.user(user.account, user.name),
-  domain,
-  credential,
-})
-
 function tokenOf(authorization: string, schemes: readonly ('bearer' | 'basic')[]): string {
   const [, scheme = '', credentials = ''] = /^(\S+) *(.*)$/s.exec(authorization.trim()) ?? []
   const known = schemes.find((one) => one === scheme.toLowerCase())
@@ -150,48 +172,4 @@ function tokenOfBasic(credentials: string): string {
   const text = Buffer.from(credentials, 'base64').toString()
   const colon = text.indexOf(':')
   return colon < 0 ? text : text.slice(colon + 1) || text.slice(0, colon)
-}
-
-/** Users and keys as they are at a value of the topology counter. */
-function createIdentities(store: Pick<IdentityReads, 'findUser' | 'findAccessKey'>) {
-  const users = new TopologyCache<User | undefined>(REMEMBERED)
-  const keys = new TopologyCache<AccessKey | undefined>(REMEMBERED)
-
-  /** A user made anew under an old name is somebody else. */
-  const findUser = async (
-    account: AccountId,
-    name: string,
-    id: string,
-    topology: number,
-  ): Promise<User | undefined> => {
-    const user = await users.read(topology, `${account}/${name}`, () => store.findUser(account, name))
-    return user?.id === id ? user : undefined
-  }
-
-  const findActiveKey = async (id: string, topology: number) => {
-    if (!/^\w{16,128}$/.test(id)) return undefined
-    const key = await keys.read(topology, id, () => store.findAccessKey(id))
-    if (!key || key.revokedAt !== null) return undefined
-    const user = await findUser(key.account, key.userName, key.userId, topology)
-    return user && { key, user }
-  }
-
-  return {
-    findActiveKey,
-    async callerOfToken(claims: TokenClaims, topology: number): Promise<Caller> {
-      const [user, made] = await Promise.all([
-        findUser(claims.account, claims.userName, claims.userId, topology),
-        findActiveKey(claims.accessKeyId, topology),
-      ])
-      if (!user)
-        throw new RegistryError('unauthenticated', 'The user whom the token was made for does not exist any more')
-      if (made?.user.id !== user.id) {
-        throw new RegistryError(
-          'unauthenticated',
-          'The access key that the token was made with was revoked; get a new token',
-        )
-      }
-      return toCaller(user, claims.domain, claims.id)
-    },
-  }
 }

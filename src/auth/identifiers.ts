@@ -12,7 +12,10 @@ const unique = (prefix: string): string =>
 
 /** Never used again, also when a user of the same name is made anew. */
 export const mintUserId = (): string => unique('AIDA')
+export const mintRoleId = (): string => unique('AROA')
 export const mintAccessKeyId = (): string => unique('AKIA')
+/** Of the credentials of a role session. */
+export const mintSessionKeyId = (): string => unique('ASIA')
 /** AWS's prefix of bearer tokens' ids. */
 export const mintTokenId = (): string => unique('ABIA')
 export const mintSigningKeyId = (): string => unique('APKA')

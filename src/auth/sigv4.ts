@@ -14,7 +14,7 @@ export type ReceivedRequest = {
   readonly body: Uint8Array | 'streamed'
 }
 
-/** What a secret's owner is found by. */
+/** What a secret's owner is found by. May throw a `signatureRefusal` that says more than that there is none. */
 export type FindSecret<C> = (
   accessKeyId: string,
   sessionToken: string | null,
@@ -38,11 +38,14 @@ const AWS_CODES = {
   missing: ['MissingAuthenticationTokenException', 'MissingAuthenticationToken'],
   incomplete: ['IncompleteSignatureException', 'IncompleteSignature'],
   unknownKey: ['UnrecognizedClientException', 'InvalidClientTokenId'],
+  expired: ['ExpiredTokenException', 'ExpiredToken'],
   mismatch: ['InvalidSignatureException', 'SignatureDoesNotMatch'],
   skewed: ['RequestTimeTooSkewed', 'RequestTimeTooSkewed'],
 } as const
 
-const refusal = (service: string, why: keyof typeof AWS_CODES, message: string): RegistryError =>
+export const UNKNOWN_KEY = 'The security token included in the request is invalid.'
+
+export const signatureRefusal = (service: string, why: keyof typeof AWS_CODES, message: string): RegistryError =>
   new RegistryError('unauthenticated', message, { awsCode: AWS_CODES[why][service === 'sts' ? 1 : 0] })
 
 /**
@@ -66,7 +69,7 @@ export async function verifySigV4<C>(
   const payloadSha256 = declaredPayload(request)
   const sessionToken = headerValues(request.headers, 'x-amz-security-token')[0] ?? null
   const found = await request.findSecret(claim.accessKeyId, sessionToken)
-  if (!found) throw refusal(request.service, 'unknownKey', 'The security token included in the request is invalid.')
+  if (!found) throw signatureRefusal(request.service, 'unknownKey', UNKNOWN_KEY)
   const key = signingKey(found.secret, claim)
   const signed = hostsToTry(request).some((host) => {
     const headers = request.headers.map(
@@ -77,7 +80,7 @@ export async function verifySigV4<C>(
     return timingSafeEqual(hmac(key, text), Buffer.from(claim.signature, 'hex'))
   })
   if (!signed) {
-    throw refusal(
+    throw signatureRefusal(
       request.service,
       'mismatch',
       'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.',
@@ -85,7 +88,7 @@ export async function verifySigV4<C>(
   }
   // After the signature: only who knows the secret learns that it is the body.
   if (request.body !== 'streamed' && sha256(request.body) !== payloadSha256) {
-    throw refusal(
+    throw signatureRefusal(
       request.service,
       'mismatch',
       'The body of the request is not the one that x-amz-content-sha256 declares.',
@@ -99,7 +102,7 @@ type Received = ReceivedRequest & { readonly service: string; readonly now: Inst
 /** Signatures in the query would be written to every log on the way, and no client of this API makes them. */
 export function refusePresigned({ rawQuery, service }: { rawQuery: string; service: string }): void {
   if (!/(^|&)X-Amz-(Signature|Algorithm|Credential)=/i.test(rawQuery)) return
-  throw refusal(
+  throw signatureRefusal(
     service,
     'incomplete',
     'Presigned URLs are not accepted here: send the signature in the Authorization header.',
@@ -108,9 +111,9 @@ export function refusePresigned({ rawQuery, service }: { rawQuery: string; servi
 
 function readClaim({ headers, service }: Received): Claim {
   const [value, ...more] = headerValues(headers, 'authorization')
-  if (value === undefined) throw refusal(service, 'missing', 'Missing Authentication Token')
+  if (value === undefined) throw signatureRefusal(service, 'missing', 'Missing Authentication Token')
   const incomplete = (what: string) =>
-    refusal(service, 'incomplete', `The Authorization header is not a valid ${ALGORITHM} signature: ${what}.`)
+    signatureRefusal(service, 'incomplete', `The Authorization header is not a valid ${ALGORITHM} signature: ${what}.`)
   if (more.length > 0) throw incomplete('it is there more than once')
   if (!value.startsWith(`${ALGORITHM} `)) throw incomplete(`it does not start with ${ALGORITHM}`)
   const fields = new Map(
@@ -129,7 +132,7 @@ function readClaim({ headers, service }: Received): Claim {
   if (!signedHeaders) throw incomplete('SignedHeaders is missing')
   if (!signature || !/^[0-9a-f]{64}$/.test(signature)) throw incomplete('Signature must have 64 hexadecimal digits')
   if (claimed !== service) {
-    throw refusal(service, 'mismatch', `Credential should be scoped to correct service: '${service}'.`)
+    throw signatureRefusal(service, 'mismatch', `Credential should be scoped to correct service: '${service}'.`)
   }
   return { accessKeyId, day, region, service: claimed, signedHeaders: signedHeaders.split(';'), signature }
 }
@@ -141,7 +144,7 @@ function readTime({ headers, service, now }: Received, claim: Claim): string {
   const parts = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/.exec(time)
   const instant = parts ? Date.parse(time.replace(/^(.{4})(..)(..T..)(..)/, '$1-$2-$3:$4:')) : Number.NaN
   if (Number.isNaN(instant)) {
-    throw refusal(
+    throw signatureRefusal(
       service,
       'incomplete',
       'Date must be in ISO-8601 basic format in the x-amz-date header: 20150830T123600Z.',
@@ -150,10 +153,10 @@ function readTime({ headers, service, now }: Received, claim: Claim): string {
   if (Math.abs(now - instant) > MAX_SKEW_MS) {
     const problem = instant < now ? 'Signature expired' : 'Signature not yet current'
     const message = `${problem}: the request is dated ${time}, the server's time is ${basicIso(now)}; they may differ by 5 minutes. Set the clock.`
-    throw refusal(service, 'skewed', message)
+    throw signatureRefusal(service, 'skewed', message)
   }
   if (!time.startsWith(claim.day)) {
-    throw refusal(
+    throw signatureRefusal(
       service,
       'mismatch',
       `Date in Credential scope does not match YYYYMMDD of the request's date: '${claim.day}' != '${time.slice(0, 8)}'.`,
@@ -174,13 +177,15 @@ function checkSignedHeaders({ headers, service }: Received, { signedHeaders }: C
     ...[...present].filter((name) => name.startsWith('x-amz-')),
   ]
   const unsigned = required.find((name) => !signedHeaders.includes(name))
-  if (unsigned) throw refusal(service, 'mismatch', `'${unsigned}' must be a 'SignedHeader' in the AWS Authorization.`)
+  if (unsigned)
+    throw signatureRefusal(service, 'mismatch', `'${unsigned}' must be a 'SignedHeader' in the AWS Authorization.`)
   const repeated = ['host', 'x-amz-date', 'x-amz-content-sha256', 'x-amz-security-token'].find(
     (name) => headerValues(headers, name).length > 1,
   )
-  if (repeated) throw refusal(service, 'incomplete', `The header '${repeated}' is there more than once.`)
+  if (repeated) throw signatureRefusal(service, 'incomplete', `The header '${repeated}' is there more than once.`)
   const absent = signedHeaders.find((name) => !present.has(name))
-  if (absent !== undefined) throw refusal(service, 'mismatch', `The signed header '${absent}' is not in the request.`)
+  if (absent !== undefined)
+    throw signatureRefusal(service, 'mismatch', `The signed header '${absent}' is not in the request.`)
 }
 
 function declaredPayload({ headers, body, service }: Received): Hex {
@@ -188,7 +193,7 @@ function declaredPayload({ headers, body, service }: Received): Hex {
   if (declared === undefined && body !== 'streamed') return sha256(body)
   if (declared !== undefined && /^[0-9a-f]{64}$/.test(declared)) return declared
   const message = `x-amz-content-sha256 must be the SHA-256 of the body in lower-case hexadecimal digits; unsigned and chunked payloads are not accepted.`
-  throw refusal(service, 'incomplete', message)
+  throw signatureRefusal(service, 'incomplete', message)
 }
 
 const hostsToTry = ({ headers, hosts }: Received): readonly string[] => [

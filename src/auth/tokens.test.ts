@@ -10,17 +10,20 @@ import {
   type CryptoKey,
 } from 'jose'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { User } from '../registry/model.ts'
-import { DOMAIN, startInstallation, type Installation } from '../../test/support/installation.ts'
+import type { RoleCaller, User } from '../registry/model.ts'
+import { ACCOUNT, DOMAIN, startInstallation, type Installation } from '../../test/support/installation.ts'
+import { toUserCaller } from './callers.ts'
 import { signingKeyContext } from './identifiers.ts'
+import { toRoleCaller } from './role-sessions.ts'
 import { createTokens, type Tokens } from './tokens.ts'
 
 const KEY = 'AKIA2345672345672345'
 let installation: Installation
 let tokens: Tokens
 let bob: User
+const asBob = (credential: string) => toUserCaller(bob, { domain: null, credential })
 const issue = (durationSeconds?: number, by = tokens) =>
-  by.issue({ user: bob, domain: DOMAIN, credential: KEY, ...(durationSeconds !== undefined && { durationSeconds }) })
+  by.issue({ caller: asBob(KEY), domain: DOMAIN, ...(durationSeconds !== undefined && { durationSeconds }) })
 
 beforeEach(async () => {
   installation = await startInstallation()
@@ -49,6 +52,7 @@ describe('issuing', () => {
       'granary:access-key': KEY,
     })
     expect(await tokens.verify(token)).toEqual({
+      kind: 'user',
       id: decodeJwt(token).jti,
       userId: bob.id,
       account: bob.account,
@@ -80,7 +84,7 @@ describe('issuing', () => {
   it('is not for who comes with a token', async () => {
     const { token } = await issue()
     const { id } = await tokens.verify(token)
-    await expect(tokens.issue({ user: bob, domain: DOMAIN, credential: id })).rejects.toMatchObject({
+    await expect(tokens.issue({ caller: asBob(id), domain: DOMAIN })).rejects.toMatchObject({
       code: 'forbidden',
     })
   })
@@ -94,6 +98,77 @@ describe('issuing', () => {
       currentDate: new Date(installation.clock.time),
     })
     expect(verified.payload.sub).toBe(bob.id)
+  })
+})
+
+describe('of role sessions', () => {
+  const POLICY = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
+  const session = (more: Partial<RoleCaller> = {}): RoleCaller => ({
+    ...toRoleCaller(
+      {
+        account: ACCOUNT,
+        roleName: 'build',
+        roleId: 'AROA2345672345672345',
+        sessionName: 'run-7',
+        sessionPolicy: POLICY,
+        issuedAt: installation.clock.time - 1_234,
+        accessKeyId: KEY,
+      },
+      { domain: null, credential: 'ASIA2345672345672345', expiresAt: installation.clock.time + 899_000 },
+    ),
+    ...more,
+  })
+  const issueFor = (caller: RoleCaller, durationSeconds?: number) =>
+    tokens.issue({ caller, domain: DOMAIN, ...(durationSeconds !== undefined && { durationSeconds }) })
+
+  it('say how the role was assumed, with what it was cut down to and the key at its root', async () => {
+    const { token, expiresAt } = await issueFor(session())
+    expect(decodeJwt(token)).toMatchObject({
+      sub: 'AROA2345672345672345:run-7',
+      'granary:arn': 'arn:aws:sts::111122223333:assumed-role/build/run-7',
+      'granary:access-key': KEY,
+    })
+    expect(await tokens.verify(token)).toEqual({
+      kind: 'role',
+      id: decodeJwt(token).jti,
+      userId: 'AROA2345672345672345:run-7',
+      account: ACCOUNT,
+      domain: 'local',
+      accessKeyId: KEY,
+      expiresAt,
+      assumed: {
+        account: ACCOUNT,
+        roleName: 'build',
+        roleId: 'AROA2345672345672345',
+        sessionName: 'run-7',
+        sessionPolicy: POLICY,
+        issuedAt: installation.clock.time - 1_234,
+        accessKeyId: KEY,
+      },
+    })
+  })
+
+  it.each([
+    ['0: with the session, however short that is', 0, 899],
+    ['nothing: twelve hours, and so longer than the session', undefined, 43_200],
+    ['a time of its own, longer than the session', 3_600, 3_600],
+  ])('last for %s', async (_, asked, seconds) => {
+    const { expiresAt } = await issueFor(session(), asked)
+    expect((expiresAt - installation.clock.time) / 1000).toBe(seconds)
+  })
+
+  it('hold the longest session policy, and fit into a header as Basic writes them', async () => {
+    for (const character of ['"', '\t', '\u00ff']) {
+      const { token } = await issueFor(session({ sessionPolicy: character.repeat(2_048) }))
+      expect(await tokens.verify(token)).toMatchObject({ assumed: { sessionPolicy: character.repeat(2_048) } })
+      expect(Buffer.from(`aws:${token}`).toString('base64').length).toBeLessThan(12_000)
+    }
+  })
+
+  it('are made by a session, not by a token of one', async () => {
+    const { token } = await issueFor(session())
+    const { id } = await tokens.verify(token)
+    await expect(issueFor(session({ credential: id }))).rejects.toMatchObject({ code: 'forbidden' })
   })
 })
 
@@ -136,7 +211,7 @@ describe('forgeries', () => {
     ['nothing', () => ''],
     ['text', () => 'secret'],
     ['dots', () => '..'],
-    ['much', (token) => token + 'x'.repeat(5_000)],
+    ['much', (token) => token + 'x'.repeat(9_000)],
     [
       'another payload',
       (token) => [parts(token)[0], encode({ ...decodeJwt(token), sub: 'AIDAOTHER' }), parts(token)[2]].join('.'),
@@ -185,6 +260,22 @@ describe('forgeries', () => {
     ['two audiences', { aud: ['codeartifact:local', 'codeartifact:other'] }, {}],
     ['no access key', { 'granary:access-key': undefined }, {}],
     ['no user', { 'granary:arn': 'arn:aws:iam::111122223333:root' }, {}],
+    ['a session of nobody', { 'granary:arn': 'arn:aws:sts::111122223333:assumed-role/build/run-7' }, {}],
+    [
+      'a session of no time',
+      { sub: 'AROA1:run-7', 'granary:arn': 'arn:aws:sts::111122223333:assumed-role/build/run-7' },
+      {},
+    ],
+    [
+      'a session policy that is no text',
+      {
+        sub: 'AROA1:run-7',
+        'granary:arn': 'arn:aws:sts::111122223333:assumed-role/build/run-7',
+        'granary:assumed-at': 1,
+        'granary:session-policy': {},
+      },
+      {},
+    ],
     ['a header that must be understood', {}, { crit: ['x'], x: 1 }],
     ['a key in the header', {}, { jku: 'http://127.0.0.1:9/' }],
   ])('%s, though signed with the right key', async (_, claims, header) => {

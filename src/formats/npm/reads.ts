@@ -39,7 +39,9 @@ export async function serveTarball(name: PackageName, file: string, context: Req
 }
 
 export async function serveWhoami({ scope }: RequestContext): Promise<Answer> {
-  if (scope.caller.kind === 'anonymous')
+  const { caller } = scope
+  if (caller.kind === 'anonymous')
     throw new RegistryError('unauthenticated', 'You are not logged in to this registry')
-  return { kind: 'json', status: 200, body: { username: scope.caller.userName } }
+  const username = caller.kind === 'user' ? caller.userName : `${caller.roleName}/${caller.sessionName}`
+  return { kind: 'json', status: 200, body: { username } }
 }
