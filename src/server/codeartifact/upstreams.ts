@@ -8,7 +8,7 @@ export const parseUpstreams = (upstreams: readonly { readonly repositoryName: st
 /** Whoever draws from a repository reads what is in it, so its own policies have a say. */
 export async function requireUpstreams(
   { parts, require }: Pick<HandlerContext, 'parts' | 'require'>,
-  { domain }: DomainView,
+  { domain, repositories }: DomainView,
   upstreams: readonly RepositoryName[],
 ): Promise<void> {
   for (const upstream of upstreams) {
@@ -17,6 +17,7 @@ export async function requireUpstreams(
       resource: arn.repository(parts.config.region, domain.owner, domain.name, upstream),
       owner: domain.owner,
       domain: domain.name,
+      repository: { name: upstream, administrator: repositories.get(upstream)?.administrator ?? null },
     })
   }
 }
