@@ -3,6 +3,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ConfigError, describeSettings, readSettings } from '../src/config.ts'
+import { compilePattern } from '../src/events/pattern.ts'
+import { wireType } from '../src/events/wire.ts'
+import { PACKAGE_VERSION_EVENT } from '../src/registry/events.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const read = (page: string) => readFile(join(ROOT, page), 'utf8')
@@ -119,6 +122,46 @@ describe('docs/configuration.md', () => {
         expect(() => given(kebab)).toThrow(ConfigError)
       }
     }
+  })
+})
+
+describe('docs/events.md', () => {
+  /** What the program announces: texts of capitalised words that end in a participle. */
+  const readTypes = async (): Promise<ReadonlySet<string>> => {
+    const sources = [...named].filter((path) => /^src\/(registry|auth|events|server)\/.*(?<!\.test)\.ts$/.test(path))
+    const texts = await Promise.all(sources.map(read))
+    const written = texts.flatMap((text) =>
+      [...text.matchAll(/'((?:[A-Z][a-z]+ )+(?:[A-Z][a-z]+ed))'/g)].map(([, type = '']) => type),
+    )
+    return new Set([PACKAGE_VERSION_EVENT, ...written, ...PUT_TOGETHER])
+  }
+  /** `manage-policies.ts` makes these of parts. */
+  const PUT_TOGETHER = ['Domain', 'Repository'].flatMap((of) => [`${of} Policy Put`, `${of} Policy Deleted`])
+
+  it('has every event that the program announces, with its type on the wire, and no other', async () => {
+    const rows = [...(await read('docs/events.md')).matchAll(/^\| `([A-Z][\w ]+)` \| (`[^|]+`) \| /gm)]
+    const types = rows.map(([, type = '']) => type)
+    expect(types.toSorted()).toEqual([...(await readTypes())].toSorted())
+    for (const [, type = '', shown = ''] of rows) {
+      const operations = type === PACKAGE_VERSION_EVENT ? ['Created', 'Updated', 'Deleted'] : ['']
+      const onTheWire = operations.map((operationType) => `\`${wireType({ type, detail: { operationType } })}\``)
+      expect(shown, type).toBe(onTheWire.join(', '))
+    }
+  })
+
+  it('has patterns that are valid, and match what they are said to match', async () => {
+    const page = await read('docs/events.md')
+    const [, section = ''] = /^## Patterns$([^]*?)^## /m.exec(page) ?? []
+    const rows = [...section.matchAll(/^\| `(\[.*\])` \| (.+) \| (.+) \|$/gm)]
+    expect(rows.length).toBeGreaterThan(15)
+    const valueOf = (cell: string) => (cell === 'nothing' ? {} : { field: JSON.parse(cell.slice(1, -1)) as unknown })
+    for (const [, list = '', matching = '', other = ''] of rows) {
+      const { matches } = compilePattern(`{"field":${list}}`)
+      expect([matches(valueOf(matching)), matches(valueOf(other))], list).toEqual([true, false])
+    }
+    const example: unknown = JSON.parse(/^## What is sent$[^]*?```json\n([^]*?)```/m.exec(page)?.[1] ?? '')
+    const blocks = [...section.matchAll(/```json\n([^]*?)```/g)].map(([, text = '']) => compilePattern(text))
+    expect(blocks.map((pattern) => pattern.matches((example as { data: unknown }).data))).toEqual([true, true])
   })
 })
 

@@ -1,6 +1,7 @@
 import { createConnection, deleteConnection, listConnections } from './admin/connections.ts'
 import { createRule, deleteRule, getReservedPrefixes, listRules, putReservedPrefixes } from './admin/curation.ts'
-import { listEvents } from './admin/events.ts'
+import { describeDelivery, listDeliveries, replayDeliveries, replayDelivery } from './admin/deliveries.ts'
+import { describeEvent, listEvents, testEventPattern } from './admin/events.ts'
 import {
   attachUserPolicy,
   createAccessKey,
@@ -16,6 +17,28 @@ import {
   whoAmI,
 } from './admin/identities.ts'
 import {
+  attachRolePolicy,
+  createRole,
+  deleteRole,
+  detachRolePolicy,
+  listRolePolicies,
+  listRoles,
+  revokeRoleSessions,
+  updateRole,
+} from './admin/roles.ts'
+import {
+  createWebhook,
+  deleteWebhook,
+  describeWebhook,
+  disableWebhook,
+  enableWebhook,
+  listWebhooks,
+  rotateWebhookSecret,
+  testWebhook,
+  updateWebhook,
+} from './admin/webhooks.ts'
+import { explainPolicy } from './admin/policies.ts'
+import {
   createDomain,
   deleteDomain,
   describeDomain,
@@ -28,6 +51,14 @@ import {
   listPackageVersions,
   putPackageOriginConfiguration,
 } from './codeartifact/packages.ts'
+import {
+  deleteDomainPermissionsPolicy,
+  deleteRepositoryPermissionsPolicy,
+  getDomainPermissionsPolicy,
+  getRepositoryPermissionsPolicy,
+  putDomainPermissionsPolicy,
+  putRepositoryPermissionsPolicy,
+} from './codeartifact/policies.ts'
 import {
   associateExternalConnection,
   createRepository,
@@ -61,6 +92,12 @@ export const operations = {
   describePackage,
   listPackageVersions,
   putPackageOriginConfiguration,
+  putDomainPermissionsPolicy,
+  getDomainPermissionsPolicy,
+  deleteDomainPermissionsPolicy,
+  putRepositoryPermissionsPolicy,
+  getRepositoryPermissionsPolicy,
+  deleteRepositoryPermissionsPolicy,
   whoAmI,
   createAccount,
   listAccounts,
@@ -73,6 +110,15 @@ export const operations = {
   attachUserPolicy,
   listUserPolicies,
   detachUserPolicy,
+  createRole,
+  listRoles,
+  updateRole,
+  deleteRole,
+  revokeRoleSessions,
+  attachRolePolicy,
+  listRolePolicies,
+  detachRolePolicy,
+  explainPolicy,
   createConnection,
   listConnections,
   deleteConnection,
@@ -82,6 +128,21 @@ export const operations = {
   getReservedPrefixes,
   putReservedPrefixes,
   listEvents,
+  describeEvent,
+  testEventPattern,
+  createWebhook,
+  listWebhooks,
+  describeWebhook,
+  updateWebhook,
+  deleteWebhook,
+  enableWebhook,
+  disableWebhook,
+  rotateWebhookSecret,
+  testWebhook,
+  listDeliveries,
+  describeDelivery,
+  replayDelivery,
+  replayDeliveries,
 } as const
 
 export const allOperations: readonly AnyOperation[] = Object.values(operations)

@@ -32,11 +32,20 @@ export const body = member('body', false)
 /**
  * What an operation's permission is asked for.
  *
- * caller: the caller's own account, as `*`. installation: what all accounts share. account, user: an account's identities.
+ * caller: the caller's own account, as `*`. installation: what all accounts share. account, user, role: an account's identities.
  * new-domain, new-repository: what is about to be made. domain, repository, package: what is there.
  */
 export type ResourceKind =
-  'caller' | 'installation' | 'account' | 'user' | 'new-domain' | 'domain' | 'new-repository' | 'repository' | 'package'
+  | 'caller'
+  | 'installation'
+  | 'account'
+  | 'user'
+  | 'role'
+  | 'new-domain'
+  | 'domain'
+  | 'new-repository'
+  | 'repository'
+  | 'package'
 
 export type Example<In = unknown, Out = unknown> = { readonly title: string; readonly input: In; readonly output: Out }
 
@@ -59,6 +68,8 @@ export type Operation<
   /** The IAM action that the caller needs; null where being known is enough. */
   readonly action: `codeartifact:${string}` | `granary:${string}` | null
   readonly resource: R
+  /** Only the caller's own policies decide: whoever owns a thing can always replace the policy that stands on it. */
+  readonly ignoresResourcePolicies?: true
   readonly examples: readonly Example<Frozen<z.input<InputSchema<M>>>, Frozen<z.input<Out>>>[]
 }
 

@@ -1,4 +1,3 @@
-import { AwsClient } from 'aws4fetch'
 import {
   isCodeArtifact,
   type GivenInput,
@@ -8,7 +7,9 @@ import {
   type Schema,
 } from '../api/operation.ts'
 import type { Credentials } from './credentials.ts'
-import { EXIT, Failure, type ExitCode } from './failure.ts'
+import { EXIT, exitCodeOf, Failure } from './failure.ts'
+import { send, type WrittenRequest } from './send.ts'
+import { assumeRole, type AssumeRole, type RoleCredentials } from './sts.ts'
 
 /** A server of the management API, asked as one caller. */
 export type Client = {
@@ -18,9 +19,9 @@ export type Client = {
     operation: Operation<M, Out>,
     input: GivenInput<M>,
   ): Promise<OutputOf<{ readonly output: Out }>>
+  /** Asks STS. */
+  assumeRole(wish: AssumeRole): Promise<RoleCredentials>
 }
-
-const TIMEOUT_MS = 60_000
 
 export function openClient(options: {
   readonly url: string
@@ -36,15 +37,8 @@ export function openClient(options: {
       const response = await send(`${url}${request.target}`, request, service, options)
       return (await readAnswer(response)) as never
     },
+    assumeRole: (wish) => assumeRole(url, wish, options),
   }
-}
-
-type WrittenRequest = {
-  readonly method: string
-  /** Path and query. */
-  readonly target: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string | null
 }
 
 /** An operation's input as the HTTP request that it travels in. */
@@ -75,48 +69,6 @@ export function writeRequest(
   }
 }
 
-async function send(
-  url: string,
-  { method, headers, body }: WrittenRequest,
-  service: string,
-  { credentials, region }: { readonly credentials: Credentials; readonly region: string },
-): Promise<Response> {
-  const init = {
-    method,
-    headers,
-    // A redirect would take the signature, or the token, to a server that nobody named.
-    redirect: 'error',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-    ...(body !== null && { body }),
-  } satisfies RequestInit
-  try {
-    if (credentials.kind === 'token') {
-      return await fetch(url, { ...init, headers: { ...headers, authorization: `Bearer ${credentials.token}` } })
-    }
-    const { accessKeyId, secretAccessKey, sessionToken } = credentials
-    const signer = new AwsClient({
-      accessKeyId,
-      secretAccessKey,
-      ...(sessionToken !== null && { sessionToken }),
-      service,
-      region,
-    })
-    return await fetch(await signer.sign(url, init))
-  } catch (error) {
-    throw unreachable(url, error)
-  }
-}
-
-function unreachable(url: string, error: unknown): Failure {
-  const { origin } = new URL(url)
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  const code = (cause as NodeJS.ErrnoException).code
-  const why = code === 'ECONNREFUSED' ? 'nothing listens there' : cause instanceof Error ? cause.message : String(cause)
-  const hint =
-    code === 'ECONNREFUSED' ? '. Is `granary serve` running? Another server is named by --url or GRANARY_URL' : ''
-  return new Failure(EXIT.failed, `${origin} cannot be reached: ${why}${hint}`, { cause: error })
-}
-
 async function readAnswer(response: Response): Promise<unknown> {
   const text = await response.text()
   let body: unknown
@@ -132,9 +84,6 @@ async function readAnswer(response: Response): Promise<unknown> {
   if (response.ok) return body
   throw new Failure(exitCodeOf(response.status), messageOf(body) ?? `The server answered ${response.status}`)
 }
-
-const exitCodeOf = (status: number): ExitCode =>
-  status === 401 || status === 403 ? EXIT.refused : status === 404 ? EXIT.notFound : EXIT.failed
 
 /** CodeArtifact's `{ message }` or ours, `{ error: { message } }`. */
 function messageOf(body: unknown): string | null {

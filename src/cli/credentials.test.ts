@@ -60,6 +60,29 @@ describe('credentials', () => {
     expect(await find({}, { ...AWS_KEY, ...GRANARY_KEY })).toMatchObject({ sessionToken: null })
   })
 
+  it("of Granary's variables have theirs", async () => {
+    const session = { ...GRANARY_KEY, GRANARY_SESSION_TOKEN: 'own' }
+    expect(await find({}, { ...AWS_KEY, ...session })).toMatchObject({ accessKeyId: 'GRANARY', sessionToken: 'own' })
+    expect(await find({ url: ELSEWHERE }, { ...AWS_KEY, GRANARY_SESSION_TOKEN: 'own' })).toMatchObject({
+      accessKeyId: 'AWS',
+      sessionToken: 'session',
+    })
+  })
+
+  it.each([
+    ['with one', 'aws_session_token = of-profile', 'of-profile'],
+    ['with an empty one', 'aws_session_token =', null],
+    ['without one', '', null],
+  ])('of a profile %s', async (_, line, sessionToken) => {
+    await writeFile(path.join(home, '.aws/credentials'), `${profile('temporary', 'ASIA')}${line}\n`)
+    expect(await find({ profile: 'temporary' }, AWS_KEY)).toMatchObject({ accessKeyId: 'ASIA', sessionToken })
+  })
+
+  it('have no session token where its variable is empty', async () => {
+    const found = await find({ url: ELSEWHERE }, { ...AWS_KEY, AWS_SESSION_TOKEN: '' })
+    expect(found).toMatchObject({ sessionToken: null })
+  })
+
   it.each<[string, Partial<CredentialOptions>, Environment, number]>([
     ['an id without its secret', {}, { GRANARY_ACCESS_KEY_ID: 'X' }, EXIT.usage],
     ['a flag without the other', { accessKeyId: 'X' }, {}, EXIT.usage],

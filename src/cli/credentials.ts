@@ -30,10 +30,10 @@ export type CredentialOptions = {
 export async function findCredentials(options: CredentialOptions, env: Environment): Promise<Credentials> {
   const found =
     (await fromFlags(options, env)) ??
-    fromVariables(env, 'GRANARY_', null) ??
+    fromVariables(env, 'GRANARY_') ??
     (env.GRANARY_TOKEN ? { kind: 'token' as const, token: env.GRANARY_TOKEN } : null) ??
     (await fromServersFile(options.url, env)) ??
-    fromVariables(env, 'AWS_', env.AWS_SESSION_TOKEN ?? null) ??
+    fromVariables(env, 'AWS_') ??
     (await fromSharedFile(env.AWS_PROFILE ?? 'default', env))
   if (found) return found
   throw new Failure(
@@ -61,13 +61,14 @@ async function fromFlags(
   throw new Failure(EXIT.refused, `The AWS credentials file has no access key under the profile ${profile}`)
 }
 
-function fromVariables(env: Environment, prefix: string, sessionToken: string | null): Credentials | null {
+/** A session token belongs to the key that stands beside it, never to one from elsewhere. */
+function fromVariables(env: Environment, prefix: 'GRANARY_' | 'AWS_'): Credentials | null {
   const [idName, secretName] = [`${prefix}ACCESS_KEY_ID`, `${prefix}SECRET_ACCESS_KEY`]
   const [accessKeyId, secretAccessKey] = [env[idName], env[secretName]]
   if (!accessKeyId && !secretAccessKey) return null
   if (!accessKeyId || !secretAccessKey)
     throw usage(`${idName} and ${secretName} belong together; one of them is not set`)
-  return { kind: 'access-key', accessKeyId, secretAccessKey, sessionToken }
+  return { kind: 'access-key', accessKeyId, secretAccessKey, sessionToken: env[`${prefix}SESSION_TOKEN`] || null }
 }
 
 /** What the first start of a server wrote. Another machine's server is not asked with it. */
@@ -91,7 +92,7 @@ function fromProfile(text: string, names: readonly string[]): Credentials | null
     const accessKeyId = values?.get('aws_access_key_id')
     const secretAccessKey = values?.get('aws_secret_access_key')
     if (!accessKeyId || !secretAccessKey) continue
-    return { kind: 'access-key', accessKeyId, secretAccessKey, sessionToken: values?.get('aws_session_token') ?? null }
+    return { kind: 'access-key', accessKeyId, secretAccessKey, sessionToken: values?.get('aws_session_token') || null }
   }
   return null
 }

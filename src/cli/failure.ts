@@ -14,3 +14,7 @@ export class Failure extends Error {
 }
 
 export const usage = (message: string): Failure => new Failure(EXIT.usage, message)
+
+/** Of what a server answered with this HTTP status. */
+export const exitCodeOf = (status: number): ExitCode =>
+  status === 401 || status === 403 ? EXIT.refused : status === 404 ? EXIT.notFound : EXIT.failed

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 import { addAccount } from './commands/account.ts'
 import { addConnection } from './commands/connection.ts'
+import { addDeliveries } from './commands/deliveries.ts'
 import { addDomain } from './commands/domain.ts'
 import { addEvents } from './commands/events.ts'
 import { addKey } from './commands/key.ts'
@@ -11,9 +12,11 @@ import { addPackage } from './commands/package.ts'
 import { addPolicy } from './commands/policy.ts'
 import { addRepository } from './commands/repository.ts'
 import { addReserve } from './commands/reserve.ts'
+import { addRole } from './commands/role.ts'
 import { addRule } from './commands/rule.ts'
 import { addToken } from './commands/token.ts'
 import { addUser } from './commands/user.ts'
+import { addWebhook } from './commands/webhook.ts'
 import { addWhoAmI } from './commands/whoami.ts'
 import { PROCESS_ENVIRONMENT, type Environment } from './environment.ts'
 import { EXIT, Failure } from './failure.ts'
@@ -70,10 +73,13 @@ function createProgram(session: Session): Command {
   addReserve(program, session)
   addRule(program, session)
   addEvents(program, session)
+  addWebhook(program, session)
+  addDeliveries(program, session)
   program.commandsGroup('Identities:')
   addAccount(program, session)
   addUser(program, session)
   addKey(program, session)
+  addRole(program, session)
   addPolicy(program, session)
   addOnTheMachine(program, session)
   prepare(program, session.terminal)

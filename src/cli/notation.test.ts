@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EXIT } from './failure.ts'
-import { parseDuration, parsePackage, parsePackageVersions, splitName } from './notation.ts'
+import { parseCount, parseDuration, parsePackage, parsePackageVersions, parseSince, splitName } from './notation.ts'
 
 const misuse = expect.objectContaining({ exitCode: EXIT.usage })
 
@@ -42,5 +42,24 @@ describe('notation', () => {
 
   it.each(['', 'h', '1d', '-1', '1.5h', '12h30m', '9999999'])('refuses the duration %j', (text) => {
     expect(() => parseDuration(text)).toThrow(misuse)
+  })
+
+  it.each([
+    ['2h', '2029-12-31T22:00:00.000Z'],
+    ['90m', '2029-12-31T22:30:00.000Z'],
+    ['2029-05-01T10:00:00Z', '2029-05-01T10:00:00.000Z'],
+    ['2029-05-01T12:00:00+02:00', '2029-05-01T10:00:00.000Z'],
+    ['2029-05-01', '2029-05-01T00:00:00.000Z'],
+  ])('reads the moment %s', (text, moment) => {
+    expect(parseSince(text, Date.UTC(2030, 0, 1))).toBe(moment)
+  })
+
+  it.each(['', 'yesterday', '2029-13-01', '1d'])('refuses the moment %j', (text) => {
+    expect(() => parseSince(text)).toThrow(misuse)
+  })
+
+  it('reads a count', () => {
+    expect(parseCount('--limit', '100')).toBe(100)
+    for (const text of ['', '0', '-1', '1.5', '1e3', 'many']) expect(() => parseCount('--limit', text)).toThrow(misuse)
   })
 })

@@ -48,4 +48,16 @@ export function parseDuration(text: string): number {
   return Number(count) * UNITS[(unit || 's') as keyof typeof UNITS]
 }
 
+/** `2026-09-21T13:33:20Z`, or `2h` for two hours ago, to the former. */
+export function parseSince(text: string, now: number = Date.now()): string {
+  const at = /^\d{4}-/.test(text) ? Date.parse(text) : now - parseDuration(text) * 1000
+  if (Number.isNaN(at)) throw usage(`${text} is not a time: write 2026-09-21T13:00:00Z, or 2h for two hours ago`)
+  return new Date(at).toISOString()
+}
+
+export function parseCount(option: string, text: string): number {
+  if (/^[1-9][0-9]{0,5}$/.test(text)) return Number(text)
+  throw usage(`${option} is a whole number above 0, not ${text}`)
+}
+
 export const repeated = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]

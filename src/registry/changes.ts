@@ -14,11 +14,16 @@ import type {
   PackageVersion,
   Repository,
   ReservedPrefix,
+  ResourcePolicy,
+  Role,
+  RolePolicy,
+  Sealed,
   SigningKey,
   User,
   VersionStatus,
 } from './model.ts'
 import type { AccountId, ConnectionName, DomainName, FormatId, PackageKey, RepositoryName } from './names.ts'
+import type { Delivery, DeliveryAttempt, DeliveryOutcome, Webhook, WebhookSecret } from './webhooks.ts'
 
 /** Which package of which repository a change is about. */
 export type PackageAt = {
@@ -56,6 +61,21 @@ export type Change =
     }
   | { readonly change: 'create-access-key'; readonly key: AccessKey }
   | { readonly change: 'revoke-access-key'; readonly id: string; readonly at: Instant }
+  | { readonly change: 'create-role'; readonly role: Role }
+  /**
+   * Replaces the trust policy, the longest session and the time before which sessions are over. Refused with `busy` where the
+   * topology counter is no longer `plannedAt`: none of the three may come back that somebody replaced in the meantime.
+   */
+  | { readonly change: 'set-role'; readonly role: Role; readonly plannedAt?: number }
+  /** Takes the role's policies with it. */
+  | { readonly change: 'delete-role'; readonly account: AccountId; readonly name: string }
+  | { readonly change: 'put-role-policy'; readonly policy: RolePolicy }
+  | {
+      readonly change: 'delete-role-policy'
+      readonly account: AccountId
+      readonly roleName: string
+      readonly name: string
+    }
   // --- topology (these move the topology counter)
   | { readonly change: 'create-domain'; readonly domain: Domain }
   /** Refused with `conflict` while the domain has repositories. Ownership of names ends with the domain. */
@@ -73,6 +93,15 @@ export type Change =
   | { readonly change: 'create-connection'; readonly connection: Connection }
   /** Refused with `conflict` while a repository uses it. */
   | { readonly change: 'delete-connection'; readonly connection: ConnectionName }
+  /** Makes or replaces it. Refused with `conflict` where `was` is given and is not the present one's revision. */
+  | { readonly change: 'put-resource-policy'; readonly policy: ResourcePolicy; readonly was?: string }
+  /** Refused with `conflict` where `was` is given and is not its revision. */
+  | {
+      readonly change: 'delete-resource-policy'
+      readonly domain: DomainName
+      readonly repository: RepositoryName | null
+      readonly was?: string
+    }
   | { readonly change: 'create-rule'; readonly rule: CurationRule }
   | { readonly change: 'delete-rule'; readonly domain: DomainName; readonly id: string }
   // --- packages (these move the package's counter in the domain, but for what retention and `ensure-…` do)
@@ -144,6 +173,62 @@ export type Change =
       readonly sha256: string
       readonly size: number
     }
+  // --- where events go (these move no counter)
+  | { readonly change: 'create-webhook'; readonly webhook: Webhook }
+  /** Replaces what is given and leaves the rest. */
+  | {
+      readonly change: 'set-webhook'
+      readonly id: string
+      readonly url?: Sealed
+      readonly shownUrl?: string
+      readonly headers?: Sealed | null
+      readonly pattern?: string | null
+      readonly description?: string | null
+    }
+  /** Lets the webhook's other secrets expire at `expireOthersAt`, or when they would anyway where that is sooner. */
+  | {
+      readonly change: 'rotate-webhook-secret'
+      readonly id: string
+      readonly secret: WebhookSecret
+      readonly expireOthersAt: Instant
+    }
+  /** Gives up its pending deliveries with the same reason. Refused with `conflict` where it is disabled already. */
+  | { readonly change: 'disable-webhook'; readonly id: string; readonly at: Instant; readonly reason: string }
+  /** Forgets that it was failing, too. */
+  | { readonly change: 'enable-webhook'; readonly id: string }
+  /** Takes its deliveries with it. */
+  | { readonly change: 'delete-webhook'; readonly id: string }
+  /**
+   * Notes that the event was held against the webhooks, and makes its deliveries (leaving out those that are there and those
+   * whose webhook is gone). Refused with `conflict` where it is no longer pending: another process was quicker.
+   */
+  | {
+      readonly change: 'fan-out-event'
+      readonly event: string
+      /** One with a `reason` is dead from the beginning: it is not sent unless somebody replays it. */
+      readonly deliveries: readonly (Pick<Delivery, 'id' | 'webhook'> & { readonly reason?: string })[]
+      readonly at: Instant
+    }
+  /** Refused with `conflict` where the event has a delivery to the webhook, and `not_found` where the webhook or the event is missing. */
+  | {
+      readonly change: 'create-delivery'
+      readonly id: string
+      readonly webhook: string
+      readonly event: string
+      readonly at: Instant
+    }
+  /**
+   * Notes one attempt, and ends its lease. Refused with `conflict` where the delivery is no longer leased until `leasedUntil`:
+   * the attempt took too long, and the delivery is somebody else's or replayed. The webhook's `failingSince` follows.
+   */
+  | {
+      readonly change: 'record-delivery-attempt'
+      readonly attempt: Omit<DeliveryAttempt, 'number'>
+      readonly outcome: DeliveryOutcome
+      readonly leasedUntil: Instant
+    }
+  /** Due at once again, with a full measure of retries; also one that was delivered. Refused with `conflict` where it is pending. */
+  | { readonly change: 'replay-delivery'; readonly id: string; readonly at: Instant }
   // --- what it announces
   | { readonly change: 'announce'; readonly event: EventDraft }
 

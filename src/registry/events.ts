@@ -21,7 +21,8 @@ export type EventDraft = {
 
 export type RecordedEvent = EventDraft & { readonly sequence: number; readonly state: 'pending' | 'done' }
 
-const PACKAGE_EVENT = 'CodeArtifact Package Version State Change'
+/** CodeArtifact's name for it. */
+export const PACKAGE_VERSION_EVENT = 'CodeArtifact Package Version State Change'
 
 const packageSubject = (domain: DomainName, repository: RepositoryName, format: FormatId, key: PackageKey): string =>
   `package/${domain}/${repository}/${format}/${key}`
@@ -34,7 +35,7 @@ export type AssetChanges = {
   readonly assetsRemoved?: number
 }
 
-/** The event of one version that came to be, changed or went. Members and their names are CodeArtifact's. */
+/** The event of one version that came to be, changed or went. Members are CodeArtifact's, but for `actor` and `packageVersionOrigin`. */
 export function packageVersionEvent(
   version: Omit<PackageVersion, 'assets'>,
   what: {
@@ -52,7 +53,7 @@ export function packageVersionEvent(
   const slash = version.key.indexOf('/')
   return {
     id: what.id,
-    type: PACKAGE_EVENT,
+    type: PACKAGE_VERSION_EVENT,
     time: what.time,
     actor: what.actor,
     account: what.domainOwner,
@@ -68,6 +69,8 @@ export function packageVersionEvent(
       packageVersion: version.version,
       packageVersionState: version.status,
       packageVersionRevision: version.revision,
+      // CodeArtifact does not tell; without it a pattern could not leave out what was only fetched from upstream.
+      packageVersionOrigin: version.origin,
       changes: {
         assetsAdded: what.assets.assetsAdded,
         assetsRemoved: what.assets.assetsRemoved ?? 0,

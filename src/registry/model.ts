@@ -32,12 +32,54 @@ export type AccessKey = {
   readonly revokedAt: Instant | null
 }
 
+/** What is assumed for a time, by whom its trust policy names and whose own policies allow it. */
+export type Role = {
+  readonly account: AccountId
+  readonly name: string
+  /** Never used again, as a user's. `AROA` and 16 letters or digits. */
+  readonly id: string
+  readonly createdAt: Instant
+  /** The trust policy: who may assume it. JSON text as it was given. */
+  readonly trust: string
+  /** The ids of the users and roles that the trust policy names, when it was put. */
+  readonly trusted: PinnedPrincipals
+  /** The longest session, in seconds: 3,600 to 43,200. */
+  readonly maxSessionSeconds: number
+  /** Sessions that began earlier are over, and so are their tokens. */
+  readonly sessionsValidFrom: Instant
+}
+
 /** A policy document attached to a user. `document` is the JSON text as it was given. */
 export type IdentityPolicy = {
   readonly account: AccountId
   readonly userName: string
   readonly name: string
   readonly document: string
+}
+
+/** A policy document attached to a role. */
+export type RolePolicy = {
+  readonly account: AccountId
+  readonly roleName: string
+  readonly name: string
+  readonly document: string
+}
+
+/**
+ * The ARNs of users and roles that a policy names to the unique ids that they had when it was put (a role session's ARN to the
+ * id of its role). Whoever is made anew under an old name has another id, and the policy does not mean them.
+ */
+export type PinnedPrincipals = Readonly<Record<string, string>>
+
+/** A policy document on a domain, or on a repository of it. */
+export type ResourcePolicy = {
+  readonly domain: DomainName
+  /** null: it is the domain's. */
+  readonly repository: RepositoryName | null
+  readonly document: string
+  readonly principals: PinnedPrincipals
+  /** Opaque; changes with each change of the policy. */
+  readonly revision: string
 }
 
 /** A token signing key. Public keys of all of them are published; the newest that is not retired signs. */
@@ -50,20 +92,43 @@ export type SigningKey = {
   readonly retiredAt: Instant | null
 }
 
-/** Who calls, as established by `auth/`. `domain` is set where a token narrows the caller to one domain. */
-export type Caller =
-  | { readonly kind: 'anonymous' }
-  | {
-      readonly kind: 'user'
-      readonly account: AccountId
-      readonly userName: string
-      readonly userId: string
-      /** `arn:aws:iam::111122223333:user/bob` */
-      readonly arn: string
-      readonly domain: DomainName | null
-      /** How the caller proved it, for logs: an access key id or a token id. Never a secret. */
-      readonly credential: string
-    }
+/** What every caller who is known has. */
+type KnownAs = {
+  readonly account: AccountId
+  /** The user's (`arn:aws:iam::111122223333:user/bob`) or the session's (`arn:aws:sts::111122223333:assumed-role/build/run-7`). */
+  readonly arn: string
+  /** IAM's `aws:userid`: the user's id, or `AROA…:session`. */
+  readonly userId: string
+  /** Where a token narrows the caller to one domain. */
+  readonly domain: DomainName | null
+  /** How the caller proved it, for logs: an access key id or a token id. Never a secret. */
+  readonly credential: string
+}
+
+export type UserCaller = KnownAs & { readonly kind: 'user'; readonly userName: string }
+
+/** A role that somebody assumed. */
+export type RoleCaller = KnownAs & {
+  readonly kind: 'role'
+  readonly roleName: string
+  readonly roleId: string
+  /** `arn:aws:iam::111122223333:role/build` */
+  readonly roleArn: string
+  readonly sessionName: string
+  /** A policy document that the session's rights are cut down to; null for none. */
+  readonly sessionPolicy: string | null
+  /** When the role was assumed. */
+  readonly issuedAt: Instant
+  /** When the credential that was presented ends: the session's, or the token's. */
+  readonly expiresAt: Instant
+  /** The access key at the root of it: the session ends with that key. */
+  readonly accessKeyId: string
+}
+
+export type KnownCaller = UserCaller | RoleCaller
+
+/** Who calls, as established by `auth/`. */
+export type Caller = { readonly kind: 'anonymous' } | KnownCaller
 
 export const ANONYMOUS: Caller = { kind: 'anonymous' }
 

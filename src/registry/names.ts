@@ -97,4 +97,7 @@ export const arn = {
   package: (region: string, owner: AccountId, domain: DomainName, repository: RepositoryName, name: PackageName) =>
     `arn:aws:codeartifact:${region}:${owner}:package/${domain}/${repository}/${name.format}/${name.namespace ?? ''}/${name.name}`,
   user: (account: AccountId, name: string) => `arn:aws:iam::${account}:user/${name}`,
+  role: (account: AccountId, name: string) => `arn:aws:iam::${account}:role/${name}`,
+  roleSession: (account: AccountId, role: string, session: string) =>
+    `arn:aws:sts::${account}:assumed-role/${role}/${session}`,
 } as const

@@ -17,6 +17,9 @@ import type {
   Package,
   PackageVersion,
   Repository,
+  ResourcePolicy,
+  Role,
+  RolePolicy,
   SigningKey,
   Tag,
   User,
@@ -30,6 +33,7 @@ import type {
   PackageName,
   RepositoryName,
 } from './names.ts'
+import type { Delivery, DeliveryAttempt, DeliveryState, Webhook } from './webhooks.ts'
 
 // What the core asks of the world. Drivers prove themselves with the suites in test/conformance/.
 
@@ -65,6 +69,8 @@ export interface TopologyReads {
   listConnections(): Promise<readonly Connection[]>
   /** Rules of the domain, by id. */
   listRules(domain: DomainName): Promise<readonly CurationRule[]>
+  /** The policies on the domain and on all its repositories, the domain's own first. */
+  listResourcePolicies(domain: DomainName): Promise<readonly ResourcePolicy[]>
 }
 
 export interface IdentityReads {
@@ -73,6 +79,9 @@ export interface IdentityReads {
   findAccessKey(id: string): Promise<AccessKey | undefined>
   listAccessKeys(account: AccountId, userName: string): Promise<readonly AccessKey[]>
   listIdentityPolicies(account: AccountId, userName: string): Promise<readonly IdentityPolicy[]>
+  findRole(account: AccountId, name: string): Promise<Role | undefined>
+  listRoles(account: AccountId): Promise<readonly Role[]>
+  listRolePolicies(account: AccountId, roleName: string): Promise<readonly RolePolicy[]>
   /** Newest first, retired ones included. */
   listSigningKeys(): Promise<readonly SigningKey[]>
 }
@@ -166,6 +175,53 @@ export interface BlobLedger {
 export interface EventReads {
   /** In order of being recorded; `after` is an opaque position, null for the beginning. */
   listEvents(filter: { account?: AccountId; limit: number; after?: string }): Promise<Page<RecordedEvent>>
+  findEvent(id: string): Promise<RecordedEvent | undefined>
+  /** Those that no `fan-out-event` noted yet, oldest first. */
+  listPendingEvents(limit: number): Promise<readonly RecordedEvent[]>
+  /** Of the last `limit` of one subject (before the one of sequence number `before`) those of this moment or later, newest first. */
+  listEventsOfSubject(of: {
+    subject: string
+    before?: number
+    since: Instant
+    limit: number
+  }): Promise<readonly RecordedEvent[]>
+}
+
+export interface WebhookReads {
+  findWebhook(id: string): Promise<Webhook | undefined>
+  /** Of one account, or of all where it is left out; oldest first. */
+  listWebhooks(account?: AccountId): Promise<readonly Webhook[]>
+  findDelivery(id: string): Promise<Delivery | undefined>
+  /** Newest first. */
+  listDeliveries(filter: {
+    account: AccountId
+    webhook?: string
+    event?: string
+    state?: DeliveryState
+    /** Made at this moment or later. */
+    since?: Instant
+    limit: number
+    after?: string
+  }): Promise<Page<Delivery>>
+  /** Oldest first. */
+  listDeliveryAttempts(delivery: string): Promise<readonly DeliveryAttempt[]>
+}
+
+/** Deliveries that wait to be sent. Whoever leases one may send it until the lease ends; then it is anybody's again. */
+export interface DeliveryQueue {
+  /** Webhooks with deliveries that are due and not leased, each once. */
+  listDueWebhooks(now: Instant): Promise<readonly string[]>
+  /** Takes the longest due first. No two callers, of this process or another, get the same delivery while a lease lasts. */
+  leaseDeliveries(of: {
+    webhook: string
+    now: Instant
+    until: Instant
+    limit: number
+  }): Promise<readonly (Delivery & { readonly leasedUntil: Instant })[]>
+  /** How many wait to be sent, and since when the first of them is due (in the future where none is); null where none waits. */
+  deliveryBacklog(): Promise<{ readonly pending: number; readonly dueSince: Instant | null }>
+  /** Forgets up to `limit` deliveries (with their attempts) that are not pending and were made before; returns how many. */
+  forgetDeliveries(before: Instant, limit: number): Promise<number>
 }
 
 export interface FailureLedger {
@@ -183,6 +239,8 @@ export interface MetadataStore
     IndexReads,
     BlobLedger,
     EventReads,
+    WebhookReads,
+    DeliveryQueue,
     FailureLedger,
     AsyncDisposable {
   /** Applies all changes in order, or none. Once it resolves, they survive a crash of the machine. */

@@ -52,6 +52,9 @@ describe('who asks', () => {
     ['::ffff:203.0.113.9', undefined, '203.0.113.9'],
     ['2001:DB9:0::1', undefined, '2001:db9::1'],
     [undefined, undefined, 'unknown'],
+    // A zone is the name of an interface of this machine; policies name addresses.
+    ['fe80::1%eth0', undefined, 'fe80::1'],
+    ['10.1.2.3', '010.0.0.1', '10.1.2.3'],
     // A proxy is believed for the hop that it saw itself.
     ['10.1.2.3', '198.51.100.1', '198.51.100.1'],
     ['::ffff:10.1.2.3', '198.51.100.1', '198.51.100.1'],

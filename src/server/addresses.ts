@@ -44,10 +44,11 @@ export function createAddresses(publicUrls: readonly string[], trustedProxies: r
   }
 }
 
-/** In one spelling, as policies name it: without port, and an IPv4 address of a socket for both as IPv4. undefined for what is none. */
+/** In one spelling, as policies name it: without port and zone, and an IPv4 address of a socket for both as IPv4. undefined for what is none. */
 function plainAddress(text: string): string | undefined {
-  const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([^:]+):\d+$/.exec(text)?.[1] ?? text
-  return ipaddr.isValid(bare) ? ipaddr.process(bare).toString() : undefined
+  const [bare = ''] = (/^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([^:]+):\d+$/.exec(text)?.[1] ?? text).split('%')
+  const isOne = ipaddr.IPv4.isValidFourPartDecimal(bare) || ipaddr.IPv6.isValid(bare)
+  return isOne ? ipaddr.process(bare).toString() : undefined
 }
 
 type AddressRange = [ipaddr.IPv4 | ipaddr.IPv6, number]

@@ -22,7 +22,10 @@ beforeEach(async () => {
   state = { accepting: true, storeAnswers: true }
   const app = createApp({
     log: createLog('info', { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) }),
-    metrics: createMetrics({ blobs: () => ifUp({ bytes: 7, cachedBytes: 5, count: 1 }) }),
+    metrics: createMetrics({
+      blobs: () => ifUp({ bytes: 7, cachedBytes: 5, count: 1 }),
+      deliveries: () => ifUp({ pending: 3, overdueSeconds: 0 }),
+    }),
     accepting: () => state.accepting,
     ping: () => ifUp(undefined),
     jwks: () => ifUp({ keys: [] }),

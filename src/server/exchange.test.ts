@@ -16,7 +16,10 @@ async function tell(
 ) {
   const lines: Record<string, unknown>[] = []
   const log = createLog('info', { write: (line: string) => void lines.push(JSON.parse(line) as object as never) })
-  const metrics = createMetrics({ blobs: async () => ({ bytes: 0, cachedBytes: 0, count: 0 }) })
+  const metrics = createMetrics({
+    blobs: async () => ({ bytes: 0, cachedBytes: 0, count: 0 }),
+    deliveries: async () => ({ pending: 0, overdueSeconds: 0 }),
+  })
   const server = createServer((request, response) => {
     answer(beginExchange(request, response, log, metrics))
     response.end()

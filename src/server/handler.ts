@@ -1,13 +1,31 @@
 import type { AnyOperation, InputOf, Members, Operation, OutputOf, ResourceKind, Schema } from '../api/operation.ts'
+import type { RoleSessions } from '../auth/role-sessions.ts'
 import type { Sealer } from '../auth/secrets.ts'
 import type { Tokens } from '../auth/tokens.ts'
 import type { Format } from '../formats/format.ts'
 import type { AccessQuestion, Authorizer } from '../registry/authorize.ts'
+import type { RecordedEvent } from '../registry/events.ts'
 import type { ManageContext } from '../registry/manage.ts'
-import type { Caller, Repository } from '../registry/model.ts'
+import type { KnownCaller, Repository } from '../registry/model.ts'
 import type { AccountId, DomainName, FormatId, PackageName, RepositoryName } from '../registry/names.ts'
 import type { Clock, MetadataStore } from '../registry/ports.ts'
 import type { DomainView, Topology } from '../registry/topology.ts'
+
+/** What the engine that sends events does for the management API. */
+export type WebhookTools = {
+  /** Throws `invalid` with the place of every mistake. */
+  checkPattern(pattern: string): void
+  /** Whether the pattern matches an event as it goes over the wire (`data`). */
+  matches(pattern: string, data: unknown): boolean
+  /** `data` of an event, as receivers and patterns see it. */
+  dataOf(event: RecordedEvent): unknown
+  /** Throws `invalid` for a URL that no webhook may have (scheme, credentials in it, fragment, an address that is not public and not on the operator's list). */
+  checkUrl(url: string): Promise<void>
+  /** A new signing key: what the receiver is given once (`whsec_…`) and the raw bytes. */
+  mintSecret(): { shown: string; key: Uint8Array }
+  /** Sends what is due now instead of at the next look. */
+  wake(): void
+}
 
 /** What the management API is made of. */
 export type ManagementParts = {
@@ -15,8 +33,10 @@ export type ManagementParts = {
   readonly topology: Topology
   readonly authorizer: Authorizer
   readonly tokens: Pick<Tokens, 'issue'>
-  readonly sealer: Pick<Sealer, 'seal'>
+  readonly sessions: Pick<RoleSessions, 'issue'>
+  readonly sealer: Pick<Sealer, 'seal' | 'open'>
   readonly clock: Clock
+  readonly webhooks: WebhookTools
   readonly formats: readonly Pick<Format, 'id' | 'parseName'>[]
   readonly config: {
     readonly region: string
@@ -30,14 +50,13 @@ export type ManagementParts = {
   readonly endpointOf: (host: string, format: FormatId, domain: DomainName, repository: RepositoryName) => string
 }
 
-export type UserCaller = Extract<Caller, { kind: 'user' }>
-
 /** What an operation is about, by its kind of resource. The permission was asked for already. */
 export type Targets = {
   readonly caller: null
   readonly installation: null
   readonly account: { readonly account: AccountId }
   readonly user: { readonly account: AccountId }
+  readonly role: { readonly account: AccountId }
   readonly 'new-domain': { readonly name: DomainName; readonly owner: AccountId }
   readonly domain: { readonly view: DomainView }
   readonly 'new-repository': { readonly view: DomainView; readonly name: RepositoryName }
@@ -47,7 +66,7 @@ export type Targets = {
 
 export type HandlerContext<R extends ResourceKind = ResourceKind> = {
   readonly parts: ManagementParts
-  readonly caller: UserCaller
+  readonly caller: KnownCaller
   readonly target: Targets[R]
   /** For plans. */
   readonly manage: ManageContext
@@ -55,7 +74,10 @@ export type HandlerContext<R extends ResourceKind = ResourceKind> = {
   readonly host: string
   /** Asks for a further permission of the same caller; throws `forbidden`. */
   readonly require: (
-    question: Pick<AccessQuestion, 'action' | 'resource' | 'owner' | 'domain' | 'context'>,
+    question: Pick<
+      AccessQuestion,
+      'action' | 'resource' | 'owner' | 'domain' | 'repository' | 'identityPoliciesOnly' | 'trust' | 'context'
+    >,
   ) => Promise<void>
 }
 

@@ -36,7 +36,10 @@ beforeEach(async () => {
   }
   const app = createApp({
     log: createLog('silent'),
-    metrics: createMetrics({ blobs: async () => ({ bytes: 0, cachedBytes: 0, count: 0 }) }),
+    metrics: createMetrics({
+      blobs: async () => ({ bytes: 0, cachedBytes: 0, count: 0 }),
+      deliveries: async () => ({ pending: 0, overdueSeconds: 0 }),
+    }),
     accepting: () => true,
     ping: async () => {},
     jwks: async () => ({ keys: [] }),

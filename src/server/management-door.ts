@@ -56,11 +56,12 @@ export async function serveManagement(
       headers: request.headers,
       host: request.headers.host ?? '',
       facts: { 'aws:SourceIp': address },
+      requestId: exchange.id,
     })
     sendBytes(request, response, answer.status, answer.headers, answer.body)
   } catch (error) {
     exchange.explain(error)
-    sendError(request, response, door.management.renderError(route, error))
+    sendError(request, response, door.management.renderError(route, error, exchange.id))
   }
   return true
 }

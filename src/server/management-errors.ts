@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { RegistryError, STATUS, type ErrorCode } from '../registry/errors.ts'
+import { stsError } from './sts/answers.ts'
 
 export type ManagementResponse = {
   readonly status: number
@@ -6,8 +8,8 @@ export type ManagementResponse = {
   readonly body: string
 }
 
-/** aws: as CodeArtifact and STS answer. granary: as `/api` answers. */
-export type ManagementDialect = 'aws' | 'granary'
+/** aws: as CodeArtifact answers. sts: as STS does, in XML. granary: as `/api` answers. */
+export type ManagementDialect = 'aws' | 'sts' | 'granary'
 
 // Statuses of CodeArtifact's service model; AWS answers 403 to whoever it does not know.
 const EXCEPTIONS: Partial<Record<ErrorCode, readonly [name: string, status: number]>> = {
@@ -34,7 +36,12 @@ export const jsonResponse = (status: number, body: unknown): ManagementResponse 
 })
 
 /** Any error; what is no RegistryError is a bug, about which the caller learns nothing. Logging it is the caller's business. */
-export function renderManagementError(dialect: ManagementDialect, error: unknown): ManagementResponse {
+export function renderManagementError(
+  dialect: ManagementDialect,
+  error: unknown,
+  requestId: string = randomUUID(),
+): ManagementResponse {
+  if (dialect === 'sts') return stsError(error, requestId)
   const known =
     error instanceof RegistryError ? error : new RegistryError('busy', 'An internal error occurred. Please try again')
   const status = error instanceof RegistryError ? undefined : 500

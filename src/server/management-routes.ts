@@ -3,13 +3,13 @@ import type { ManagementDialect } from './management-errors.ts'
 
 /** Where a management request leads. */
 export type ManagementRoute = {
-  /** null: the OpenAPI document, which needs no log-in. */
+  /** null: the OpenAPI document, which needs no log-in; or STS, whose action stands in the body. */
   readonly operation: AnyOperation | null
   /** For logs and metrics: the operation's name. */
   readonly name: string
   readonly dialect: ManagementDialect
   /** The service that SigV4 is signed for. */
-  readonly service: 'codeartifact' | 'granary'
+  readonly service: 'codeartifact' | 'granary' | 'sts'
   /** Path variables, decoded. */
   readonly variables: Readonly<Record<string, string>>
 }
@@ -23,6 +23,10 @@ const OPENAPI: ManagementRoute = {
 }
 const OPENAPI_PATH = '/api/openapi.json'
 
+/** Every request of the Query protocol goes to the root. */
+const STS: ManagementRoute = { operation: null, name: 'STS', dialect: 'sts', service: 'sts', variables: {} }
+const STS_PATH = '/'
+
 /**
  * Paths match exactly: in case, without a trailing slash, without empty segments. Anything looser would let two spellings of
  * one path be treated differently by what stands before this server.
@@ -33,6 +37,7 @@ export function createRoutes(
   const byShape = Map.groupBy(operations, ({ method, path }) => `${method} ${path.split('/').length}`)
   return (method, rawPath) => {
     if (rawPath === OPENAPI_PATH) return method === 'GET' ? OPENAPI : undefined
+    if (rawPath === STS_PATH) return method === 'POST' ? STS : undefined
     const segments = rawPath.split('/')
     for (const operation of byShape.get(`${method} ${segments.length}`) ?? []) {
       const variables = matchSegments(operation.path.split('/'), segments)

@@ -22,6 +22,7 @@ describe('routes', () => {
     ['POST', '/v1/domain/repositories', 'ListRepositoriesInDomain', {}],
     ['GET', '/api/whoami', 'WhoAmI', {}],
     ['GET', '/api/openapi.json', 'OpenAPI', {}],
+    ['POST', '/', 'STS', {}],
     ['DELETE', '/api/connections/public:npmjs', 'DeleteConnection', { connection: 'public:npmjs' }],
     ['DELETE', '/api/connections/public%3Anpmjs', 'DeleteConnection', { connection: 'public:npmjs' }],
     [
@@ -50,6 +51,11 @@ describe('routes', () => {
     ['DELETE', '/api/connections/%ff'],
     ['DELETE', '/api/connections/a/b'],
     ['GET', '/api/./whoami'],
+    ['GET', '/'],
+    ['HEAD', '/'],
+    ['PUT', '/'],
+    ['POST', '//'],
+    ['POST', '/.'],
     ['GET', ''],
   ])('lead %s %s nowhere', (method, path) => {
     expect(match(method, path)).toBeUndefined()
@@ -58,6 +64,7 @@ describe('routes', () => {
   it('say how each is signed and answered', () => {
     expect(match('GET', '/v1/domain')).toMatchObject({ dialect: 'aws', service: 'codeartifact' })
     expect(match('GET', '/api/whoami')).toMatchObject({ dialect: 'granary', service: 'granary' })
+    expect(match('POST', '/')).toMatchObject({ dialect: 'sts', service: 'sts' })
   })
 })
 
@@ -195,7 +202,14 @@ describe('errors', () => {
     expect(headers).toMatchObject({ 'www-authenticate': 'Bearer realm="granary"' })
   })
 
-  it.each(['aws', 'granary'] as const)('that are bugs tell nothing (%s)', (dialect) => {
+  it('are XML in the manner of STS', () => {
+    const { status, headers, body } = renderManagementError('sts', new RegistryError('forbidden', 'why <not>'), 'id-1')
+    expect({ status, type: headers['content-type'] }).toEqual({ status: 403, type: 'text/xml' })
+    expect(body).toContain('<Code>AccessDenied</Code><Message>why &lt;not&gt;</Message>')
+    expect(body).toContain('<RequestId>id-1</RequestId>')
+  })
+
+  it.each(['aws', 'sts', 'granary'] as const)('that are bugs tell nothing (%s)', (dialect) => {
     const { status, body } = renderManagementError(dialect, new Error('the secret'))
     expect(status).toBe(500)
     expect(body).not.toContain('secret')

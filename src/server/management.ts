@@ -11,6 +11,7 @@ import { jsonResponse, renderManagementError, type ManagementResponse } from './
 import { parseInput } from './management-input.ts'
 import { createRoutes, type ManagementRoute } from './management-routes.ts'
 import { findSubject } from './management-target.ts'
+import { serveSts } from './sts/index.ts'
 
 /** A request whose sender is known already. */
 export type ManagementRequest = {
@@ -26,6 +27,8 @@ export type ManagementRequest = {
   readonly host: string
   /** What policies' conditions may look at besides who calls and when: `aws:SourceIp`. */
   readonly facts?: RequestFacts
+  /** Under which the log knows it; STS tells it in its answers. */
+  readonly requestId?: string
 }
 
 export type Management = {
@@ -34,7 +37,7 @@ export type Management = {
   /** Answers refusals, too. Throws only what is a bug; `renderError` makes an answer of it. */
   handle(route: ManagementRoute, request: ManagementRequest): Promise<ManagementResponse>
   /** The answer to an error in the words of the route's protocol. */
-  renderError(route: Pick<ManagementRoute, 'dialect'>, error: unknown): ManagementResponse
+  renderError(route: Pick<ManagementRoute, 'dialect'>, error: unknown, requestId?: string): ManagementResponse
 }
 
 export const allHandlers: readonly Handler[] = [...codeArtifactHandlers, ...adminHandlers]
@@ -52,6 +55,7 @@ export function createManagement(parts: ManagementParts): Management {
   return {
     match,
     async handle(route, request) {
+      if (route.dialect === 'sts') return serveSts(parts, { facts: {}, requestId: randomUUID(), ...request })
       if (route.operation === null) return { ...jsonResponse(200, null), body: document }
       try {
         const handler = handlers.get(route.operation.name)
@@ -62,7 +66,7 @@ export function createManagement(parts: ManagementParts): Management {
         return renderManagementError(route.dialect, error)
       }
     },
-    renderError: ({ dialect }, error) => renderManagementError(dialect, error),
+    renderError: ({ dialect }, error, requestId) => renderManagementError(dialect, error, requestId),
   }
 }
 
@@ -97,8 +101,16 @@ async function run(
   const require: HandlerContext['require'] = ({ context = {}, ...question }) =>
     parts.authorizer.require({ ...question, caller, topology, context: { ...facts, ...context } })
   if (operation.action !== null) {
-    const { resource, owner, domain } = subject
-    await require({ action: operation.action, resource, owner, domain })
+    const { resource, owner, domain, repository } = subject
+    const identityPoliciesOnly = subject.hasNoPolicy === true || operation.ignoresResourcePolicies === true
+    await require({
+      action: operation.action,
+      resource,
+      owner,
+      domain,
+      ...(repository && { repository }),
+      identityPoliciesOnly,
+    })
   }
   const context: HandlerContext = {
     parts,

@@ -3,7 +3,11 @@ import { Counter, Gauge, Histogram, Registry as MetricsRegistry, collectDefaultM
 export type Metrics = ReturnType<typeof createMetrics>
 
 /** Prometheus metrics. Labels are closed lists: no package, account or path ever becomes one. */
-export function createMetrics(measure: { blobs(): Promise<{ bytes: number; cachedBytes: number; count: number }> }) {
+export function createMetrics(measure: {
+  blobs(): Promise<{ bytes: number; cachedBytes: number; count: number }>
+  /** Those that wait to be sent, and for how long the first of them is overdue. */
+  deliveries(): Promise<{ pending: number; overdueSeconds: number }>
+}) {
   const registry = new MetricsRegistry()
   collectDefaultMetrics({ register: registry, prefix: 'granary_' })
   const registers = [registry]
@@ -51,5 +55,50 @@ export function createMetrics(measure: { blobs(): Promise<{ bytes: number; cache
       this.set({ kind: 'cached' }, totals.cachedBytes)
     },
   })
-  return { registry, requests, duration, cache, refused, upstream, blobBytes }
+  return { registry, requests, duration, cache, refused, upstream, blobBytes, ...deliveryMetrics(measure, registers) }
+}
+
+function deliveryMetrics(
+  measure: Pick<Parameters<typeof createMetrics>[0], 'deliveries'>,
+  registers: MetricsRegistry[],
+) {
+  const deliveries = new Counter({
+    name: 'granary_delivery_attempts_total',
+    help: 'Sendings of an event to a webhook, by what came of them',
+    labelNames: ['outcome'] as const,
+    registers,
+  })
+  const deliveryDuration = new Histogram({
+    name: 'granary_delivery_attempt_duration_seconds',
+    help: 'Time that receivers took to answer',
+    buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15],
+    registers,
+  })
+  const fanOutLag = new Histogram({
+    name: 'granary_event_fan_out_lag_seconds',
+    help: 'Time from an event to its deliveries being made',
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 600],
+    registers,
+  })
+  const pendingDeliveries = new Gauge({
+    name: 'granary_deliveries_pending',
+    help: 'Deliveries that wait to be sent, for the first time or again',
+    registers,
+    async collect() {
+      const backlog = await measure.deliveries().catch(() => null)
+      if (backlog) this.set(backlog.pending)
+      else this.remove()
+    },
+  })
+  const deliveryOverdue = new Gauge({
+    name: 'granary_delivery_overdue_seconds',
+    help: 'For how long the delivery that waits the longest has been due',
+    registers,
+    async collect() {
+      const backlog = await measure.deliveries().catch(() => null)
+      if (backlog) this.set(backlog.overdueSeconds)
+      else this.remove()
+    },
+  })
+  return { deliveries, deliveryDuration, fanOutLag, pendingDeliveries, deliveryOverdue }
 }

@@ -117,6 +117,7 @@ async function enter(
   if (!view) throw missing(caller, `Domain ${names.domain} does not exist`)
   const owner = view.domain.owner
   const facts = { 'aws:SourceIp': address }
+  const administrator = view.repositories.get(names.repository)?.administrator ?? null
   const ask = (action: string, resource: string) =>
     parts.authorizer.require({
       caller,
@@ -124,6 +125,7 @@ async function enter(
       resource,
       owner,
       domain: names.domain,
+      repository: { name: names.repository, administrator },
       topology: revision.topology,
       context: facts,
     })

@@ -43,6 +43,8 @@ describe('identities', () => {
     expect(await asBob.call(operations.whoAmI, {})).toEqual({
       account: OTHER,
       user: 'bob',
+      role: null,
+      session: null,
       id: bob.id,
       arn: bob.arn,
       domain: null,

@@ -30,11 +30,18 @@ const COMMANDS = [
   ...['list', 'origin'].map((verb) => `package ${verb}`),
   ...['add', 'list', 'remove'].map((verb) => `reserve ${verb}`),
   ...['create', 'list', 'delete'].map((verb) => `rule ${verb}`),
-  ...['list', 'tail'].map((verb) => `events ${verb}`),
+  ...['list', 'tail', 'show', 'match'].map((verb) => `events ${verb}`),
+  ...['create', 'list', 'show', 'update', 'enable', 'disable', 'rotate', 'test', 'delete'].map(
+    (verb) => `webhook ${verb}`,
+  ),
+  ...['list', 'show', 'replay'].map((verb) => `deliveries ${verb}`),
   ...['create', 'list'].map((verb) => `account ${verb}`),
   ...['create', 'list', 'delete'].map((verb) => `user ${verb}`),
   ...['create', 'list', 'revoke'].map((verb) => `key ${verb}`),
+  ...['create', 'list', 'update-trust', 'revoke-sessions', 'delete', 'assume'].map((verb) => `role ${verb}`),
   ...['attach-user', 'list-user', 'detach-user'].map((verb) => `policy ${verb}`),
+  ...['attach-role', 'list-role', 'detach-role'].map((verb) => `policy ${verb}`),
+  ...['put-domain', 'put-repository', 'get', 'delete', 'explain'].map((verb) => `policy ${verb}`),
 ]
 
 /** As `bin/granary.js` has them. */
@@ -74,6 +81,16 @@ describe('exit codes', () => {
     ['a bad duration', ['token', '--duration', 'long']],
     ['a URL that is none', ['whoami', '--url', 'localhost:8787']],
     ['a scope for pip', ['login', 'pip', '--scope', '@acme']],
+    ['a webhook without its URL', ['webhook', 'create']],
+    ['a header that is none', ['webhook', 'create', 'https://ci.example/', '--header', 's3cret']],
+    ['headers twice', ['webhook', 'create', 'https://ci.example/', '--header', 'a: b', '--headers-file', 'x']],
+    ['a pattern file that is not there', ['webhook', 'create', 'https://ci.example/', '--pattern', '@/nonexistent']],
+    ['nothing to change', ['webhook', 'update', 'wh_4Tz0xU7QvH2cLr9KpWn5Ys']],
+    ['nothing to replay', ['deliveries', 'replay']],
+    ['a delivery and a webhook', ['deliveries', 'replay', 'x', '--webhook', 'y']],
+    ['an unknown state', ['deliveries', 'list', '--state', 'lost']],
+    ['a time that is none', ['deliveries', 'list', '--since', 'yesterday']],
+    ['a pattern for no event', ['events', 'match', '{}']],
     ['a command of the machine', ['serve', '--port', '0']],
   ])('are 2 for %s', async (_, argv) => {
     const { code, out, err } = await granary(argv, { GRANARY_TOKEN: 't' })
@@ -180,5 +197,78 @@ describe('commands', () => {
       `write to /home/nobody/.npmrc:\n  registry = ${server.url}/npm/local/main/\n` +
         `  //${new URL(server.url).host}/npm/local/main/:_authToken = ***\n`,
     )
+  })
+
+  it('make webhooks, and show their keys once', async () => {
+    await using server = await startManagement()
+    const env = operatorOf(server)
+    const done = async (...argv: string[]) => {
+      const result = await granary(argv, env)
+      expect(result, `${argv.join(' ')}: ${result.err}`).toMatchObject({ code: 0 })
+      return result.out
+    }
+    const json = async <T>(...argv: string[]) => JSON.parse(await done(...argv, '--json')) as T
+    const folder = await mkdtemp(path.join(tmpdir(), 'granary-cli-'))
+    try {
+      const pattern = path.join(folder, 'pattern.json')
+      await writeFile(pattern, '{ "detail": { "packageFormat": ["npm"] } }')
+      const headers = path.join(folder, 'headers.json')
+      await writeFile(headers, '{ "Authorization": "Bearer h1dden" }')
+
+      const url = 'https://ci.example/hook?token=t0psecret'
+      const made = await done('webhook', 'create', url, '--pattern', `@${pattern}`, '--headers-file', headers)
+      expect(made).toMatch(/^URL +https:\/\/ci\.example\/hook\?token=\*\*\*$/m)
+      expect(made).toMatch(/^Headers +Authorization$/m)
+      expect(made).toMatch(/It is not shown again:\nwhsec_[A-Za-z0-9+/]+=*\n$/)
+      const [id = ''] = /wh_\w{22}/.exec(made) ?? []
+      const shown = await done('webhook', 'show', id)
+      expect(made.startsWith(shown)).toBe(true)
+      expect(shown).not.toContain('whsec_')
+      expect(await done('webhook', 'list')).toMatch(new RegExp(`^${id} +enabled +https`, 'm'))
+
+      const moved = await done('webhook', 'update', id, '--to', 'https://ci2.example/', '--header', 'X-Ref: a: b')
+      expect(moved).toMatch(/^Headers +X-Ref$/m)
+      expect(await done('webhook', 'update', id, '--no-headers', '--pattern', '')).not.toContain('Headers')
+      expect(await done('webhook', 'disable', id, '--reason', 'moving')).toMatch(
+        /^State +disabled\nDisabled .*: moving$/m,
+      )
+      expect(await granary(['webhook', 'test', id], env)).toMatchObject({ code: 1 })
+      await done('webhook', 'enable', id)
+      const rotated = await done('webhook', 'rotate', id, '--overlap', '1h')
+      expect(rotated).toMatch(/^Key +of \S+Z\nKey +of \S+Z, signs until \S+Z\n/m)
+      expect(rotated).toMatch(/\nwhsec_\S+\n$/)
+
+      const tested = await json<{ event: string; delivery: string }>('webhook', 'test', id)
+      expect(await done('deliveries', 'list', '--webhook', id, '--state', 'pending', '--since', '1h')).toContain(
+        tested.delivery,
+      )
+      expect(await done('deliveries', 'show', tested.delivery)).toMatch(/^State +pending$/m)
+      expect(await granary(['deliveries', 'replay', tested.delivery], env)).toMatchObject({ code: 1 })
+      expect(await done('deliveries', 'replay', '--webhook', id)).toBe('Sending 0 deliveries again\n')
+      expect(await json('deliveries', 'replay', '--webhook', id, '--since', '1h')).toEqual({ replayed: 0 })
+
+      const data = path.join(folder, 'event.json')
+      await writeFile(data, await done('events', 'show', tested.event))
+      const isTest = '{"detail-type":["Webhook Tested"]}'
+      expect(await done('events', 'match', isTest, '--event', tested.event)).toBe('It matches.\n')
+      expect(await done('events', 'match', isTest, '--data', `@${data}`)).toBe('It matches.\n')
+      expect(await done('events', 'match', `@${pattern}`, '--data', `@${data}`)).toBe('It does not match.\n')
+      await done('webhook', 'delete', id)
+      expect(await granary(['webhook', 'show', id], env)).toMatchObject({ code: 4 })
+      expect(await done('webhook', 'list')).toBe('There are no webhooks.\n')
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  })
+
+  it('keep headers to themselves that they cannot read', async () => {
+    for (const argv of [
+      ['webhook', 'create', 'https://ci.example/', '--header', 'h1dden'],
+      ['webhook', 'create', 'https://ci.example/', '--header', 'A: h1dden', '--header', 'A: h1dden'],
+    ]) {
+      const { code, err } = await granary(argv, { GRANARY_TOKEN: 't' })
+      expect(code).toBe(2)
+      expect(err).not.toContain('h1dden')
+    }
   })
 })

@@ -1,11 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Change } from '../../src/registry/changes.ts'
-import type { User } from '../../src/registry/model.ts'
+import type { Role, User } from '../../src/registry/model.ts'
 import { parseAccountId, parseDomainName } from '../../src/registry/names.ts'
 import { openSqlite } from '../../src/storage/sql/sqlite.ts'
 import { createAuthenticator } from '../../src/auth/authenticate.ts'
-import { accessKeyContext, mintAccessKeyId, mintSecret, mintUserId } from '../../src/auth/identifiers.ts'
+import { accessKeyContext, mintAccessKeyId, mintRoleId, mintSecret, mintUserId } from '../../src/auth/identifiers.ts'
 import { planCreateAccessKey, planCreateAccount, planCreateUser, type Act } from '../../src/auth/identities.ts'
+import { createRoleSessions } from '../../src/auth/role-sessions.ts'
+import { planCreateRole } from '../../src/auth/roles.ts'
 import { createSealer } from '../../src/auth/secrets.ts'
 import { createTokens } from '../../src/auth/tokens.ts'
 
@@ -37,7 +39,9 @@ export async function startInstallation() {
     })
     const parts = { store: counted, sealer: createSealer(masterKey), clock }
     const tokens = createTokens({ ...parts, issuer: 'installation-1' })
-    return { calls, tokens, authenticator: createAuthenticator({ ...parts, tokens, hosts: ['registry.example'] }) }
+    const sessions = createRoleSessions({ ...parts, issuer: 'installation-1' })
+    const authenticator = createAuthenticator({ ...parts, tokens, sessions, hosts: ['registry.example'] })
+    return { calls, tokens, sessions, authenticator }
   }
 
   return {
@@ -60,6 +64,12 @@ export async function startInstallation() {
       const [id, secret] = [mintAccessKeyId(), mintSecret()]
       await store.commit(planCreateAccessKey(user, { id, secret: sealer.seal(secret, accessKeyContext(id)) }, act()))
       return { id, secret }
+    },
+    async createRole(name: string): Promise<Role> {
+      const wish = { account: ACCOUNT, name, id: mintRoleId(), trust: '{}', trusted: {}, maxSessionSeconds: 3_600 }
+      const { role, changes } = planCreateRole(wish, act())
+      await store.commit(changes)
+      return role
     },
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }

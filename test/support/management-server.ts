@@ -5,10 +5,13 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { createAuthenticator } from '../../src/auth/authenticate.ts'
 import { accessKeyContext, mintAccessKeyId, mintSecret, mintUserId } from '../../src/auth/identifiers.ts'
+import { createRoleSessions } from '../../src/auth/role-sessions.ts'
 import { createSealer } from '../../src/auth/secrets.ts'
 import { createTokens } from '../../src/auth/tokens.ts'
+import { createWebhookTools } from '../../src/events/webhook-tools.ts'
 import { npm } from '../../src/formats/npm/index.ts'
 import { pypi } from '../../src/formats/pypi/index.ts'
+import { createOutbound } from '../../src/outbound/outbound.ts'
 import { createAuthorizer } from '../../src/registry/authorize.ts'
 import { DEFAULTS, planBootstrap } from '../../src/registry/bootstrap.ts'
 import type { Connection } from '../../src/registry/model.ts'
@@ -28,9 +31,18 @@ const CONNECTIONS: readonly Connection[] = DEFAULTS.stores.map(({ connection }) 
   builtIn: true,
 }))
 
-/** The management API alone, over real storage and real log-ins, as a first start leaves it. `key` is its operator's. */
-export async function startManagement() {
+/**
+ * The management API alone, over real storage and real log-ins, as a first start leaves it. `key` is its operator's. Nothing
+ * is delivered here; what may be is decided as ever, with `allowPrivate` as the operator's list. Names never resolve.
+ */
+export async function startManagement({ allowPrivate = [] }: { readonly allowPrivate?: readonly string[] } = {}) {
   const clock = { now: () => Date.now() }
+  const outbound = createOutbound({
+    allowPrivate,
+    userAgent: 'granary/test',
+    resolve: (host, _options, found) => found(Object.assign(new Error(`no ${host} here`), { code: 'ENOTFOUND' }), []),
+  })
+  let woken = 0
   const store = await openSqlite(':memory:', { clock })
   const sealer = createSealer(randomBytes(32))
   const key: TestKey = { accessKeyId: mintAccessKeyId(), secretAccessKey: mintSecret() }
@@ -56,14 +68,22 @@ export async function startManagement() {
     }),
   )
   const tokens = createTokens({ store, sealer, clock, issuer: 'test-installation' })
-  const authenticator = createAuthenticator({ store, tokens, sealer, clock, hosts: [] })
+  const sessions = createRoleSessions({ sealer, issuer: 'test-installation' })
+  const authenticator = createAuthenticator({ store, tokens, sessions, sealer, clock, hosts: [] })
   const management = createManagement({
     store,
     topology: createTopology(store),
     authorizer: createAuthorizer({ store, clock, region: 'us-east-1' }),
     tokens,
+    sessions,
     sealer,
     clock,
+    webhooks: createWebhookTools({
+      region: 'us-east-1',
+      operatorAccount: DEFAULTS.account,
+      outbound,
+      wake: () => void (woken += 1),
+    }),
     formats: [npm, pypi],
     config: { region: 'us-east-1', operatorAccount: DEFAULTS.account, publicUrls: [], version: '0.0.0' },
     endpointOf: (host, format, domain, repository) => `http://${host}/${format}/${domain}/${repository}/`,
@@ -102,12 +122,18 @@ export async function startManagement() {
     store,
     management,
     authenticator,
+    sealer,
+    /** How often what sends deliveries was told that some are due. */
+    get woken() {
+      return woken
+    },
     /** Request lines, in order. */
     seen,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await new Promise((closed) => server.close(closed))
       await store[Symbol.asyncDispose]()
+      await outbound[Symbol.asyncDispose]()
     },
   }
 }

@@ -54,8 +54,10 @@ export const whoAmI = operation({
   input: {},
   output: z.object({
     account: accountId,
-    user: identityName,
-    id: z.string(),
+    user: identityName.nullable().describe('null for who assumed a role.'),
+    role: identityName.nullable().describe('The role that the caller assumed.'),
+    session: z.string().nullable().describe('The name of the role session.'),
+    id: z.string().describe("The user's, or the role's with the name of the session: `AROA…:session`."),
     arn: z.string(),
     domain: z.string().nullable().describe('The one domain that the token of the caller is for.'),
   }),
@@ -65,7 +67,28 @@ export const whoAmI = operation({
     {
       title: 'With an access key',
       input: {},
-      output: { account: '111122223333', user: 'bob', id: EXAMPLE_USER.id, arn: EXAMPLE_USER.arn, domain: null },
+      output: {
+        account: '111122223333',
+        user: 'bob',
+        role: null,
+        session: null,
+        id: EXAMPLE_USER.id,
+        arn: EXAMPLE_USER.arn,
+        domain: null,
+      },
+    },
+    {
+      title: 'With the credentials of a role session',
+      input: {},
+      output: {
+        account: '111122223333',
+        user: null,
+        role: 'build',
+        session: 'run-7',
+        id: 'AROAEXAMPLEEXAMPLE12:run-7',
+        arn: 'arn:aws:sts::111122223333:assumed-role/build/run-7',
+        domain: null,
+      },
     },
   ],
 })

@@ -1,9 +1,11 @@
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { operations } from '../../api/index.ts'
-import { usage } from '../failure.ts'
+import { readDocument } from '../document.ts'
 import { accountOf, type Session } from '../session.ts'
+import { addExplain } from './explain.ts'
 import { examples } from './help.ts'
+import { addPermissionsPolicies } from './permissions-policy.ts'
+import { addRolePolicies } from './role-policy.ts'
 import { ofAccount } from './user.ts'
 
 type AttachOptions = { readonly account?: string; readonly document: string; readonly name?: string }
@@ -13,6 +15,9 @@ const PRESETS = ['administrator', 'publisher', 'reader'] as const
 export function addPolicy(program: Command, session: Session): void {
   const policy = program.command('policy').description('IAM policy documents: who may do what.')
   addAttach(policy, session)
+  addRolePolicies(policy, session)
+  addPermissionsPolicies(policy, session)
+  addExplain(policy, session)
 
   ofAccount(policy.command('list-user <user>'))
     .description('Shows the policies of a user.')
@@ -57,19 +62,8 @@ function addAttach(parent: Command, session: Session): void {
         account,
         user,
         policy: name,
-        ...(preset ? { preset } : { document: await readDocument(options.document) }),
+        ...(preset ? { preset } : { document: await readDocument(options.document, '--document', PRESETS) }),
       })
       session.show(command, attached, `Attached ${name} to ${user}\n`)
     })
-}
-
-async function readDocument(given: string): Promise<string> {
-  if (!given.startsWith('@')) {
-    if (given.trimStart().startsWith('{')) return given
-    throw usage(`--document is JSON, @FILE or one of ${PRESETS.join(', ')}; ${given} is none of these`)
-  }
-  const file = given.slice(1)
-  return readFile(file, 'utf8').catch((cause: unknown) => {
-    throw usage(`${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`)
-  })
 }

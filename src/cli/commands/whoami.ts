@@ -15,6 +15,8 @@ export function addWhoAmI(program: Command, session: Session): void {
       const known = facts([
         ['Account', caller.account],
         ['User', caller.user],
+        ['Role', caller.role],
+        ['Session', caller.session],
         ['ARN', caller.arn],
         ['Domain', caller.domain],
       ])

@@ -38,6 +38,9 @@ export function parseJson(text: string): { readonly node: JsonNode } | { readonl
 class Reader {
   readonly #text: string
   #at = 0
+  /** The line that begins at `#seen`: counted on from the last place that was asked for. */
+  #line = 1
+  #seen = 0
   #path: readonly string[] = []
 
   constructor(text: string) {
@@ -46,7 +49,12 @@ class Reader {
 
   get place(): Place {
     const path = this.#path.map((step) => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
-    return { path, line: this.#text.slice(0, this.#at).split('\n').length }
+    for (let end = this.#text.indexOf('\n', this.#seen); end >= 0 && end < this.#at;) {
+      this.#line += 1
+      this.#seen = end + 1
+      end = this.#text.indexOf('\n', this.#seen)
+    }
+    return { path, line: this.#line }
   }
 
   document(): JsonNode {

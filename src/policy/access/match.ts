@@ -45,7 +45,9 @@ export function compilePattern(text: string, syntax: PatternSyntax): Pattern {
     }
     if (syntax.wildcards && (character === '*' || character === '?')) {
       flush()
-      pieces.push(character === '*' ? ANY : ONE)
+      const piece = character === '*' ? ANY : ONE
+      // Two stars in a row say what one says.
+      if (piece === ONE || pieces.at(-1) !== ANY) pieces.push(piece)
     } else literal += character
     at += 1
   }
@@ -77,17 +79,24 @@ export const variablesOf = (pattern: Pattern): readonly string[] =>
  * match nothing.
  */
 export function matches(pattern: Pattern, value: string, context: Context): boolean {
-  const tokens: (string | Piece)[] = []
+  const only = pattern[0]
+  if (pattern.length === 1 && only?.kind === 'text') return only.text === value
+  const parts: (string | Piece)[] = []
+  let shortest = 0
   for (const piece of pattern) {
-    if (piece.kind === 'any' || piece.kind === 'one') {
-      tokens.push(piece)
-      continue
-    }
-    const text = piece.kind === 'text' ? piece.text : resolve(piece, context)
-    if (text === undefined) return false
-    tokens.push(...text)
+    const part = piece.kind === 'text' ? piece.text : piece.kind === 'variable' ? resolve(piece, context) : piece
+    if (part === undefined) return false
+    shortest += typeof part === 'string' ? part.length : Number(part === ONE)
+    // What is left after this is no longer than the value, and so is the time that it takes.
+    if (shortest > value.length) return false
+    parts.push(part)
   }
-  return glob(tokens, [...value])
+  const [first] = parts
+  if (typeof first === 'string' && !value.startsWith(first)) return false
+  return glob(
+    parts.flatMap<string | Piece>((part) => (typeof part === 'string' ? [...part] : [part])),
+    [...value],
+  )
 }
 
 function resolve(variable: Extract<Piece, { kind: 'variable' }>, context: Context): string | undefined {
@@ -96,7 +105,7 @@ function resolve(variable: Extract<Piece, { kind: 'variable' }>, context: Contex
   return typeof value === 'string' ? value : undefined
 }
 
-/** Greedy with one point to return to: time is at most the product of the lengths, whatever the pattern. */
+/** Greedy with one point to return to: time is at most the product of the lengths, whatever the pattern. Parts of one character. */
 function glob(pattern: readonly (string | Piece)[], value: readonly string[]): boolean {
   let p = 0
   let v = 0

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { parsePolicy } from './parse.ts'
+import { parseNewPolicy, parsePolicy } from './parse.ts'
+import type { PolicyKind } from './policy.ts'
 import { ADMINISTRATOR, PUBLISHER, READER } from './presets.ts'
 
 const statement = (text: string) => `{"Version": "2012-10-17", "Statement": ${text}}`
 const allow = (more: string) => statement(`{"Effect": "Allow", "Action": "*", "Resource": "*"${more}}`)
-const problemsOf = (text: string, kind: 'identity' | 'resource' = 'identity') =>
-  (parsePolicy(text, kind).problems ?? []).map(({ path, line, message }) => `${path}@${line} ${message}`)
+const trust = (more: string) => statement(`{"Effect": "Allow", "Action": "sts:AssumeRole"${more}}`)
+const problemsOf = (text: string, kind: PolicyKind = 'identity', parse = parsePolicy) =>
+  (parse(text, kind).problems ?? []).map(({ path, line, message }) => `${path}@${line} ${message}`)
 
 describe('documents that are policies', () => {
   it.each([
@@ -37,6 +39,18 @@ describe('documents that are policies', () => {
   ])('a resource policy for %s', (_, principal) => {
     expect(problemsOf(allow(`, "Principal": ${principal}`), 'resource')).toEqual([])
     expect(problemsOf(allow(`, "NotPrincipal": ${principal}`), 'resource')).toEqual([])
+  })
+
+  it.each(['"*"', '{"AWS": ["111122223333", "arn:aws:sts::111122223333:assumed-role/ci/run-7"]}'])(
+    'a trust policy for %s',
+    (principal) => {
+      const text = trust(`, "Principal": ${principal}, "Condition": {"StringEquals": {"sts:ExternalId": "x"}}`)
+      expect(problemsOf(text, 'trust', parseNewPolicy)).toEqual([])
+    },
+  )
+
+  it('a session policy', () => {
+    expect(problemsOf(READER, 'session', parseNewPolicy)).toEqual([])
   })
 
   it('knows which context keys the outcome may depend on', () => {
@@ -185,6 +199,16 @@ describe('documents that are refused, with the place', () => {
     '',
     'arn:aws:iam::111122223333:group/all',
     'arn:aws:sts::111122223333:assumed-role/ci/*',
+    'arn:aws:sts::111122223333:assumed-role/ci',
+    'arn:aws:iam::*:root',
+    'arn:aws:iam::111122223333:*',
+    'arn:aws:iam::????????????:user/bob',
+    'arn:aws:iam::111122223333:user/',
+    'arn:aws:iam::111122223333:user//bob',
+    'arn:aws:iam::111122223333:user/b?b',
+    '**',
+    '11112222333*',
+    'AIDAQ3EGRV5CV2NLQ4VW',
   ])('the principal %j', (principal) => {
     const text = allow(`, "Principal": {"AWS": ${JSON.stringify(principal)}}`)
     expect(problemsOf(text, 'resource')).toHaveLength(1)
@@ -198,20 +222,118 @@ describe('documents that are refused, with the place', () => {
     },
   )
 
+  it('a partial wildcard, by its line', () => {
+    const text = allow(',\n"Principal": {"AWS": ["111122223333",\n"arn:aws:iam::1111*"]}')
+    expect(problemsOf(text, 'resource')).toEqual([
+      '/Statement/Principal/AWS/1@3 "arn:aws:iam::1111*" is not a principal; a wildcard stands alone or not at all: "*", an account id, or the ARN of a user or role',
+    ])
+  })
+
+  const NOBODY = 'principals here are users, roles and accounts: "*" or {"AWS": ...} names them, nothing else'
+  it.each(['Service', 'Federated', 'CanonicalUser'])('a principal of the kind %s', (kind) => {
+    const principal = (more = '') => `, "Principal": {"${kind}": "x.example"${more}}`
+    for (const more of ['', ', "AWS": "111122223333"']) {
+      expect(problemsOf(allow(principal(more)), 'resource')).toEqual([`/Statement/Principal/${kind}@1 ${NOBODY}`])
+      expect(problemsOf(trust(principal(more)), 'trust')).toEqual([`/Statement/Principal/${kind}@1 ${NOBODY}`])
+    }
+  })
+
   it('a resource policy without principal', () => {
     expect(problemsOf(allow(''), 'resource')).toEqual(['/Statement@1 Principal is missing'])
+  })
+
+  it.each<[string, string, PolicyKind, string]>([
+    ['a trust policy without principal', trust(''), 'trust', '/Statement@1 Principal is missing'],
+    [
+      'a trust policy with a resource',
+      trust(', "Principal": "*", "Resource": "*"'),
+      'trust',
+      '/Statement/Resource@1 a statement has no element "Resource" here',
+    ],
+    [
+      'a trust policy for all but somebody',
+      trust(', "NotPrincipal": {"AWS": "111122223333"}'),
+      'trust',
+      '/Statement/NotPrincipal@1 a statement has no element "NotPrincipal" here',
+    ],
+    [
+      'a session policy with a principal',
+      allow(', "Principal": "*"'),
+      'session',
+      '/Statement/Principal@1 a statement has no element "Principal" here',
+    ],
+  ])('%s', (_, text, kind, problem) => {
+    expect(problemsOf(text, kind)).toEqual([problem])
   })
 
   it.each([
     ['identity', 10_240],
     ['resource', 7_168],
+    ['trust', 4_096],
+    ['session', 2_048],
   ] as const)('an %s policy of more than %d characters', (kind, limit) => {
-    const base = allow(kind === 'resource' ? ', "Principal": "*"' : '')
+    const principal = ', "Principal": "*"'
+    const base = kind === 'trust' ? trust(principal) : allow(kind === 'resource' ? principal : '')
     expect(problemsOf(base + ' '.repeat(limit - base.length), kind)).toEqual([])
     expect(problemsOf(base + ' '.repeat(limit - base.length + 1), kind)).toHaveLength(1)
   })
 
   it('nesting that would exhaust the stack', () => {
     expect(problemsOf(statement('['.repeat(5_000)))[0]).toMatch(/nested deeper/)
+  })
+})
+
+describe('actions that do not exist', () => {
+  const naming = (...actions: string[]) => allow('').replace('"Action": "*"', `"Action": ${JSON.stringify(actions)}`)
+  const refusals = (...actions: string[]) => problemsOf(naming(...actions), 'identity', parseNewPolicy)
+
+  it.each([
+    'codeartifact:ReadFromRepository',
+    'CodeArtifact:readfromrepository',
+    'codeartifact:*',
+    'codeartifact:Get*',
+    'codeartifact:Read?romRepository',
+    'granary:CreateRole',
+    'granary:*User*',
+    'sts:AssumeRole',
+    'sts:*',
+    's3:GetObject',
+    'ec2:NoSuchThing',
+    '*',
+  ])('%s is accepted', (action) => {
+    expect(refusals(action)).toEqual([])
+  })
+
+  it.each([
+    [
+      'codeartifact:ReadFromRepo',
+      '"codeartifact:ReadFromRepo" is no action of codeartifact; did you mean codeartifact:ReadFromRepository?',
+    ],
+    [
+      'codeartifact:PublishPackageVersions',
+      '"codeartifact:PublishPackageVersions" is no action of codeartifact; did you mean codeartifact:PublishPackageVersion?',
+    ],
+    ['granary:CreateDomain', '"granary:CreateDomain" is no action of granary'],
+    ['granary:CreateWebhok', '"granary:CreateWebhok" is no action of granary; did you mean granary:CreateWebhook?'],
+    ['codeartifact:Frobnicate', '"codeartifact:Frobnicate" is no action of codeartifact'],
+    ['codeartifact:Reed*', '"codeartifact:Reed*" matches no action of codeartifact'],
+    ['sts:AssumeRoles', '"sts:AssumeRoles" is no action of sts; did you mean sts:AssumeRole?'],
+    [`sts:${'x'.repeat(3_000)}`, `"sts:${'x'.repeat(3_000)}" is no action of sts`],
+  ])('%s is refused', (action, problem) => {
+    expect(refusals(action)).toEqual([`/Statement/Action/0@1 ${problem}`])
+  })
+
+  it('are named by their line, in NotAction as well', () => {
+    const text = statement(
+      '[{"Effect": "Allow", "Resource": "*", "Action": ["s3:*",\n"sts:Nothing"]},\n{"Effect": "Deny", "Resource": "*", "NotAction": "granary:Nothing"}]',
+    )
+    expect(problemsOf(text, 'identity', parseNewPolicy)).toEqual([
+      '/Statement/0/Action/1@2 "sts:Nothing" is no action of sts',
+      '/Statement/1/NotAction@3 "granary:Nothing" is no action of granary',
+    ])
+  })
+
+  it('do not make a document that stands already unreadable', () => {
+    expect(problemsOf(naming('codeartifact:Retired', 'sts:Nothing'))).toEqual([])
   })
 })

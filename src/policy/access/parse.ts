@@ -1,33 +1,56 @@
 import { compileCondition, type Condition } from './condition.ts'
 import { parseJson, type JsonMember, type JsonNode } from './json.ts'
+import { unknownAction } from './actions.ts'
 import { BadPattern, compileArn, compilePattern, variablesOfArn, type ArnPattern, type Pattern } from './match.ts'
 import type { Effect, Policy, PolicyKind, PolicyVersion, PrincipalPattern, Problem, Statement } from './policy.ts'
+import { parsePrincipal } from './principals.ts'
 
-/** Characters of a document; the resource limit is CodeArtifact's. */
-const MAX_POLICY_LENGTH = { identity: 10_240, resource: 7_168 } as const satisfies Record<PolicyKind, number>
+/** Characters of a document; the resource limit is CodeArtifact's, the session limit that of STS. */
+const MAX_POLICY_LENGTH = {
+  identity: 10_240,
+  resource: 7_168,
+  trust: 4_096,
+  session: 2_048,
+} as const satisfies Record<PolicyKind, number>
 
 const VERSIONS: readonly PolicyVersion[] = ['2012-10-17', '2008-10-17']
 const POLICY_ELEMENTS = ['Version', 'Id', 'Statement']
-const STATEMENT_ELEMENTS = ['Sid', 'Effect', 'Action', 'NotAction', 'Resource', 'NotResource', 'Condition']
-const PRINCIPAL_ELEMENTS = ['Principal', 'NotPrincipal']
+const ELEMENTS = ['Sid', 'Effect', 'Action', 'NotAction', 'Condition']
+const ABOUT_WHAT = ['Resource', 'NotResource']
+const STATEMENT_ELEMENTS: Readonly<Record<PolicyKind, readonly string[]>> = {
+  identity: [...ELEMENTS, ...ABOUT_WHAT],
+  session: [...ELEMENTS, ...ABOUT_WHAT],
+  resource: [...ELEMENTS, ...ABOUT_WHAT, 'Principal', 'NotPrincipal'],
+  // As in IAM: a trust policy is about its role, and "everybody but" is no way to say who may assume one.
+  trust: [...ELEMENTS, 'Principal'],
+}
+const EVERYTHING: Statement['resources'] = { negated: false, listed: ['everything'] }
+/** Principals that IAM knows and that nobody can be here. */
+const FOREIGN_PRINCIPALS = ['Service', 'Federated', 'CanonicalUser']
 const ACTION = /^(\*|[a-z0-9-]+:[a-z0-9*?]+)$/
-const ACCOUNT = /^(?:arn:aws:iam::)?([0-9]{12})(?::root)?$/
-const PRINCIPAL_ARN =
-  /^arn:aws:(?:iam::[0-9]{12}:(?:user|role)|sts::[0-9]{12}:assumed-role\/[\w+=,.@-]+)\/[\w+=,.@/-]+$/
 
 export type Parsed =
   | { readonly policy: Policy; readonly problems?: never }
   | { readonly policy?: never; readonly problems: readonly Problem[] }
 
-/** Reads a policy document in IAM's grammar. What the grammar does not know is refused, never skipped. */
-export function parsePolicy(text: string, kind: PolicyKind): Parsed {
+/**
+ * Reads a policy document in IAM's grammar, as it was stored. What the grammar does not know is refused, never skipped; which
+ * actions exist is no part of it, so that a document outlives an action that it names.
+ */
+export const parsePolicy = (text: string, kind: PolicyKind): Parsed => parse(text, new PolicyReader(kind, 'any action'))
+
+/** Reads a policy document that is about to be put: one that names an action that does not exist is refused as well. */
+export const parseNewPolicy = (text: string, kind: PolicyKind): Parsed =>
+  parse(text, new PolicyReader(kind, 'known actions'))
+
+function parse(text: string, reader: PolicyReader): Parsed {
+  const { kind } = reader
   if (text.length > MAX_POLICY_LENGTH[kind]) {
     const message = `the document has ${text.length} characters; at most ${MAX_POLICY_LENGTH[kind]} are allowed`
     return { problems: [{ path: '', line: 1, message }] }
   }
   const json = parseJson(text)
   if ('problem' in json) return { problems: [json.problem] }
-  const reader = new PolicyReader(kind)
   const policy = reader.policy(json.node)
   return policy && reader.problems.length === 0 ? { policy } : { problems: reader.problems }
 }
@@ -35,13 +58,15 @@ export function parsePolicy(text: string, kind: PolicyKind): Parsed {
 /** Reads on after a problem, so that the author hears of all of them at once. */
 class PolicyReader {
   readonly problems: Problem[] = []
-  readonly #kind: PolicyKind
+  readonly kind: PolicyKind
+  readonly #actions: 'any action' | 'known actions'
   readonly #sids = new Set<string>()
   readonly #contextKeys = new Set<string>()
   #variables = true
 
-  constructor(kind: PolicyKind) {
-    this.#kind = kind
+  constructor(kind: PolicyKind, actions: 'any action' | 'known actions') {
+    this.kind = kind
+    this.#actions = actions
   }
 
   policy(node: JsonNode): Policy | undefined {
@@ -70,18 +95,21 @@ class PolicyReader {
   }
 
   #statement(node: JsonNode): Statement | undefined {
-    const resourcePolicy = this.#kind === 'resource'
-    const elements = resourcePolicy ? [...STATEMENT_ELEMENTS, ...PRINCIPAL_ELEMENTS] : STATEMENT_ELEMENTS
+    const elements = STATEMENT_ELEMENTS[this.kind]
     const members = this.#object(node, 'a statement', elements)
     if (!members) return undefined
     const effect = this.#effect(node, members.get('Effect'))
     const actions = this.#either(node, members, 'Action', (one) =>
-      this.#strings(one, 'an action', (text) => action(text)),
+      this.#strings(one, 'an action', (text) => this.#action(text)),
     )
-    const resources = this.#either(node, members, 'Resource', (one) =>
-      this.#strings(one, 'a resource', (text) => this.#resource(text)),
-    )
-    const principals = resourcePolicy ? this.#either(node, members, 'Principal', (one) => this.#principals(one)) : null
+    const resources = elements.includes('Resource')
+      ? this.#either(node, members, 'Resource', (one) =>
+          this.#strings(one, 'a resource', (text) => this.#resource(text)),
+        )
+      : EVERYTHING
+    const principals = elements.includes('Principal')
+      ? this.#either(node, members, 'Principal', (one) => this.#principals(one))
+      : null
     const sid = this.#sid(members.get('Sid'))
     const condition = members.get('Condition')
     const conditions = condition ? this.#conditions(condition) : []
@@ -119,6 +147,15 @@ class PolicyReader {
     return listed && { negated: !plain, listed }
   }
 
+  #action(text: string): Pattern {
+    const lower = text.toLowerCase()
+    if (!ACTION.test(lower))
+      throw new BadPattern(`${JSON.stringify(text)} is not an action; one looks like codeartifact:ReadFromRepository`)
+    const problem = this.#actions === 'known actions' ? unknownAction(text) : null
+    if (problem !== null) throw new BadPattern(problem)
+    return compilePattern(lower, { wildcards: true, variables: false })
+  }
+
   #resource(text: string): ArnPattern {
     const pattern = compileArn(text, this.#variables ? 'resource part only' : 'none')
     for (const key of variablesOfArn(pattern)) this.#contextKeys.add(key)
@@ -127,10 +164,15 @@ class PolicyReader {
 
   #principals(node: JsonNode): readonly PrincipalPattern[] | undefined {
     if (node.kind === 'string' && node.text === '*') return [{ kind: 'everyone' }]
-    const members = this.#object(node, 'a principal', ['AWS'])
+    const members = this.#object(node, 'a principal', ['AWS', ...FOREIGN_PRINCIPALS])
+    // Left out of a list they would make it shorter than its author reads it, so they are refused.
+    const foreign = FOREIGN_PRINCIPALS.flatMap((name) => members?.get(name) ?? [])
+    for (const one of foreign) {
+      this.#complain(one, 'principals here are users, roles and accounts: "*" or {"AWS": ...} names them, nothing else')
+    }
     const listed = members?.get('AWS')
-    if (members && !listed) return this.#complain(node, 'a principal is "*" or {"AWS": ...}')
-    return listed && this.#strings(listed, 'a principal', principal)
+    if (members && !listed && foreign.length === 0) this.#complain(node, 'a principal is "*" or {"AWS": ...}')
+    return listed && this.#strings(listed, 'a principal', parsePrincipal)
   }
 
   #conditions(node: JsonNode): readonly Condition[] {
@@ -199,23 +241,4 @@ class PolicyReader {
   #complain(node: JsonNode, message: string): undefined {
     this.problems.push({ path: node.path, line: node.line, message })
   }
-}
-
-function action(text: string): Pattern {
-  const lower = text.toLowerCase()
-  if (!ACTION.test(lower))
-    throw new BadPattern(`${JSON.stringify(text)} is not an action; one looks like codeartifact:ReadFromRepository`)
-  return compilePattern(lower, { wildcards: true, variables: false })
-}
-
-function principal(text: string): PrincipalPattern {
-  if (text === '*') return { kind: 'everyone' }
-  const account = ACCOUNT.exec(text)
-  if (account?.[1] && text.startsWith('arn:') === text.endsWith(':root'))
-    return { kind: 'account', account: account[1] }
-  if (PRINCIPAL_ARN.test(text)) return { kind: 'arn', arn: text }
-  const hint = text.includes('*') || text.includes('?') ? '; a wildcard stands alone or not at all' : ''
-  throw new BadPattern(
-    `${JSON.stringify(text)} is not a principal${hint}: "*", an account id, or the ARN of a user or role`,
-  )
 }

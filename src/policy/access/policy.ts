@@ -3,13 +3,16 @@ import type { ArnPattern, Pattern } from './match.ts'
 
 export type Effect = 'Allow' | 'Deny'
 
-/** identity: attached to a user or role, says what it may do. resource: attached to a thing, says who may do what to it. */
-export type PolicyKind = 'identity' | 'resource'
+/**
+ * identity: attached to a user or role, says what it may do. resource: attached to a thing, says who may do what to it.
+ * trust: attached to a role, says who may assume it. session: given when a role is assumed, says what is left of its rights.
+ */
+export type PolicyKind = 'identity' | 'resource' | 'trust' | 'session'
 
 /** IAM's grammar in the two versions that exist; only the newer one knows policy variables. */
 export type PolicyVersion = '2012-10-17' | '2008-10-17'
 
-/** Whom a resource policy names: everybody (also who is not logged in), an account with all in it, or one principal. */
+/** Whom a resource or trust policy names: everybody (also who is not logged in), an account with all in it, or one principal. */
 export type PrincipalPattern =
   | { readonly kind: 'everyone' }
   | { readonly kind: 'account'; readonly account: string }
@@ -19,9 +22,10 @@ export type PrincipalPattern =
 export type Statement = {
   readonly sid: string | null
   readonly effect: Effect
-  /** null in identity policies: the principal is whom the policy is attached to. */
+  /** null in identity and session policies: the principal is whom the policy is attached to. */
   readonly principals: { readonly negated: boolean; readonly listed: readonly PrincipalPattern[] } | null
   readonly actions: { readonly negated: boolean; readonly listed: readonly Pattern[] }
+  /** In trust policies everything: what they are about is the role that they are attached to. */
   readonly resources: { readonly negated: boolean; readonly listed: readonly ArnPattern[] }
   /** All must hold. */
   readonly conditions: readonly Condition[]

@@ -5,7 +5,7 @@ import { searchPath, type ClientHome } from './home.ts'
 import { run, type Finished, type RunOptions } from './run.ts'
 
 export type ClientName =
-  'npm' | 'npx' | 'pnpm' | 'yarn' | 'bun' | 'python3' | 'pip' | 'twine' | 'uv' | 'poetry' | 'aws' | 'curl'
+  'npm' | 'npx' | 'pnpm' | 'yarn' | 'bun' | 'python3' | 'pip' | 'twine' | 'uv' | 'poetry' | 'aws' | 'curl' | 'webhook'
 
 /** Runs the client in `home`; by default in the home's own folder. */
 export type Client = (

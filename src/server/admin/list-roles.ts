@@ -1,0 +1,7 @@
+import { listRoles } from '../../api/admin/roles.ts'
+import { handler } from '../handler.ts'
+import { roleJson } from './role-json.ts'
+
+export const listRolesHandler = handler(listRoles, async (_input, { parts, target: { account } }) => ({
+  roles: (await parts.store.listRoles(account)).map(roleJson),
+}))
