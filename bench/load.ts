@@ -1,11 +1,16 @@
 import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { Agent } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { ask } from './http.ts'
 
 export type Load = {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
+  /** Bearer tokens that the requests carry in turn. */
+  readonly tokens?: readonly string[]
   readonly connections: number
   readonly seconds: number
 }
@@ -23,9 +28,15 @@ export const hasWrk: boolean = await exec('wrk', ['--version']).then(
 /** As many requests as the connections carry, for so many seconds. */
 export const load = (asked: Load): Promise<Loaded> => (hasWrk ? loadByWrk(asked) : loadByNode(asked))
 
-async function loadByWrk({ url, headers, connections, seconds }: Load): Promise<Loaded> {
+async function loadByWrk({ url, headers, tokens = [], connections, seconds }: Load): Promise<Loaded> {
   const lines = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
-  const { stdout } = await exec('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', ...lines, url])
+  const folder = await mkdtemp(join(tmpdir(), 'granary-bench-load-'))
+  const script = join(folder, 'tokens.lua')
+  await writeFile(script, inTurn(url, headers, tokens))
+  const how = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s', ...lines]
+  const { stdout } = await exec('wrk', [...how, ...(tokens.length > 0 ? ['-s', script] : []), url]).finally(() =>
+    rm(folder, { recursive: true, force: true }),
+  )
   const number = (pattern: RegExp) => Number(pattern.exec(stdout)?.[1] ?? 0)
   const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout)?.slice(1) ?? []
   return {
@@ -35,15 +46,35 @@ async function loadByWrk({ url, headers, connections, seconds }: Load): Promise<
   }
 }
 
+/** wrk's script: every request is written down beforehand, so that the load costs no more than that of one token. */
+const inTurn = (url: string, headers: Load['headers'], tokens: readonly string[]): string =>
+  [
+    'local requests = {}',
+    'function init(args)',
+    ...tokens.map((token) => {
+      const all = { ...headers, Host: new URL(url).host, Authorization: `Bearer ${token}` }
+      const table = Object.entries(all).map(([name, value]) => `[${JSON.stringify(name)}]=${JSON.stringify(value)}`)
+      return `  requests[#requests + 1] = wrk.format('GET', ${JSON.stringify(new URL(url).pathname)}, {${table.join(', ')}})`
+    }),
+    'end',
+    'local at = 0',
+    'function request()',
+    '  at = at % #requests + 1',
+    '  return requests[at]',
+    'end',
+  ].join('\n')
+
 /** Slower than what it measures, from some 10,000 requests a second on: good for a comparison among slow peers only. */
-async function loadByNode({ url, headers, connections, seconds }: Load): Promise<Loaded> {
+async function loadByNode({ url, headers, tokens = [], connections, seconds }: Load): Promise<Loaded> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections })
   const began = performance.now()
   const deadline = began + seconds * 1000
   const loaded = { requests: 0, failed: 0 }
   const keepAsking = async () => {
     while (performance.now() < deadline) {
-      const { status } = await ask(url, { headers, agent }).catch(() => ({ status: 0 }))
+      const token = tokens[loaded.requests % tokens.length]
+      const authorized = token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` }
+      const { status } = await ask(url, { headers: authorized, agent }).catch(() => ({ status: 0 }))
       loaded.requests += 1
       if (status < 200 || status >= 400) loaded.failed += 1
     }

@@ -1,7 +1,6 @@
-import type { PeerName } from './peers/peer.ts'
-
 export type Row = {
-  readonly peer: PeerName
+  /** A peer's name, or what tells two of one kind apart. */
+  readonly peer: string
   /** Median over the rounds, in the case's unit. */
   readonly value: number
   /** Further things worth seeing, by column title. */
@@ -31,7 +30,7 @@ export function median(values: readonly number[]): number {
 }
 
 /** Granary's value divided by the peer's; undefined where one of them was not measured. */
-export function ratioTo(peer: PeerName, rows: readonly Row[]): number | undefined {
+export function ratioTo(peer: string, rows: readonly Row[]): number | undefined {
   const granary = rows.find((row) => row.peer === 'granary')?.value
   const other = rows.find((row) => row.peer === peer)?.value
   return granary === undefined || other === undefined ? undefined : granary / other
@@ -53,7 +52,7 @@ export function isMet({ reached, bound }: Target, limit: number): boolean {
 export const round = (value: number): string =>
   value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(value >= 1 ? 3 : 2)
 
-const perPeer = (rows: readonly Row[], row: Row, peer: PeerName): string => {
+const perPeer = (rows: readonly Row[], row: Row, peer: string): string => {
   const base = rows.find((each) => each.peer === peer)?.value
   return base === undefined ? '' : round(row.value / base)
 }

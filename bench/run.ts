@@ -9,6 +9,7 @@ import { parseArgs, promisify } from 'node:util'
 import type { Case } from './cases/bench-case.ts'
 import { install } from './cases/install.ts'
 import { packument } from './cases/packument.ts'
+import { principals } from './cases/principals.ts'
 import { coldStorm } from './cases/storm.ts'
 import { tarball } from './cases/tarball.ts'
 import { hasWrk } from './load.ts'
@@ -16,7 +17,7 @@ import { startMirror } from './mirror/start.ts'
 import type { PeerName } from './peers/peer.ts'
 import { isMet, print, type Result } from './report.ts'
 
-const CASES: Readonly<Record<string, Case>> = { packument, tarball, install, storm: coldStorm }
+const CASES: Readonly<Record<string, Case>> = { packument, tarball, install, storm: coldStorm, principals }
 const PEERS: readonly PeerName[] = ['nginx', 'granary', 'verdaccio']
 
 const { values, positionals } = parseArgs({

@@ -3,17 +3,22 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import { operations } from '../../src/api/index.ts'
+import { openClient, type Client } from '../../src/cli/client.ts'
+import { operatorCredentials } from '../../test/support/caller.ts'
 import { freePort, startServer } from '../server-process.ts'
 import type { Peer } from './peer.ts'
 
 const root = resolve(import.meta.dirname, '../..')
-const bin = join(root, 'bin', 'granary.js')
 
 /** What an installed package runs: compiled, and started with the flag that `npm start` and the container image have. */
 const COMPILED = `import(${JSON.stringify(join(root, 'dist', 'main.js'))}).then((program) => program.main(process.argv.slice(1)))`
 
+/** Its management API, too, as its operator uses it. */
+export type GranaryPeer = Peer & { readonly origin: string; client(): Client }
+
 /** As its container image runs it, with the mirror in place of the public registry, and like its peers without a log of requests. */
-export async function startGranary(upstream: string): Promise<Peer> {
+export async function startGranary(upstream: string): Promise<GranaryPeer> {
   await promisify(execFile)('npm', ['run', 'build'], { cwd: root })
   const data = await mkdtemp(join(tmpdir(), 'granary-bench-data-'))
   const port = await freePort()
@@ -40,10 +45,15 @@ export async function startGranary(upstream: string): Promise<Peer> {
     },
     readyAt: `${origin}/-/ready`,
   })
+  const credentials = await operatorCredentials(data)
+  const client = () => openClient({ url: origin, region: 'us-east-1', credentials })
+  const { authorizationToken: token } = await client().call(operations.getAuthorizationToken, { domain: 'local' })
   return {
     name: 'granary',
     registry: `${origin}/npm/local/main/`,
-    token: await readToken(origin, data),
+    origin,
+    client,
+    token,
     usage: () => server.usage(),
     restart: () => server.restart(),
     async [Symbol.asyncDispose]() {
@@ -51,15 +61,4 @@ export async function startGranary(upstream: string): Promise<Peer> {
       await rm(data, { recursive: true, force: true })
     },
   }
-}
-
-async function readToken(origin: string, data: string): Promise<string> {
-  const env = {
-    ...process.env,
-    GRANARY_URL: origin,
-    GRANARY_DATA: data,
-    AWS_SHARED_CREDENTIALS_FILE: join(data, 'credentials'),
-  }
-  const { stdout } = await promisify(execFile)(process.execPath, [bin, 'token', '--domain', 'local'], { env })
-  return stdout.trim()
 }

@@ -1,15 +1,11 @@
-import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { operations } from '../../src/api/index.ts'
 import { callerAt, callerOf, operatorCredentials, type Caller } from '../support/caller.ts'
 import { eventsOf, readEvents } from '../support/event-log.ts'
-import { startGranary, type Granary } from '../support/granary.ts'
-import { startPostgres } from '../support/postgres.ts'
+import type { Granary } from '../support/granary.ts'
 import { npmUpload, pypiUpload, type Upload } from '../support/publishing.ts'
 import { seeded } from '../support/seeded.ts'
+import { startServers, type StoreKind } from '../support/servers.ts'
 
 const ACCOUNT = '000000000000'
 const VERSIONS = 20
@@ -22,31 +18,15 @@ type Pair = AsyncDisposable & {
   readonly callers: readonly [Caller, Caller]
 }
 
-async function newFolder(open: AsyncDisposableStack): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'granary-shared-'))
-  open.defer(() => rm(path, { recursive: true, force: true, maxRetries: 5 }))
-  return path
-}
-
-/** SQLite: one data folder. PostgreSQL: a folder each, as on two machines, and the blobs and the key in common. */
-async function startPair(kind: 'SQLite' | 'PostgreSQL'): Promise<Pair> {
-  const open = new AsyncDisposableStack()
-  const shared = await newFolder(open)
-  const env: Record<string, string> = { GRANARY_UPSTREAM_NPMJS: 'http://127.0.0.1:9/' }
-  if (kind === 'PostgreSQL') {
-    env['GRANARY_DATABASE_URL'] = await open.use(await startPostgres()).newDatabase()
-    env['GRANARY_BLOBS'] = join(shared, 'blobs')
-    env['GRANARY_MASTER_KEY'] = randomBytes(32).toString('base64')
-  }
-  const start = async () =>
-    open.use(await startGranary({ env, data: kind === 'SQLite' ? shared : await newFolder(open) }))
-  const servers = [await start(), await start()] as const
-  const credentials = await operatorCredentials(servers[0].data)
-  const caller = await callerOf(servers[0], credentials)
+async function startPair(kind: StoreKind): Promise<Pair> {
+  const servers = await startServers(kind, 2, { GRANARY_UPSTREAM_NPMJS: 'http://127.0.0.1:9/' })
+  const [first, second] = servers.all as [Granary, Granary]
+  const credentials = await operatorCredentials(first.data)
+  const caller = await callerOf(first, credentials)
   return {
-    servers,
-    callers: [caller, callerAt(servers[1], caller, credentials)],
-    [Symbol.asyncDispose]: () => open.disposeAsync(),
+    servers: [first, second],
+    callers: [caller, callerAt(second, caller, credentials)],
+    [Symbol.asyncDispose]: () => servers[Symbol.asyncDispose](),
   }
 }
 
