@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
 import { createAuthenticator } from './auth/authenticate.ts'
+import { createRoleSessions } from './auth/role-sessions.ts'
 import { createTokens } from './auth/tokens.ts'
 import {
   buildConfig,
@@ -26,6 +27,7 @@ import type { MetadataStore } from './registry/ports.ts'
 import { RegistryError } from './registry/errors.ts'
 import { createRegistry } from './registry/registry.ts'
 import { createTopology, readTopologyCounter } from './registry/topology.ts'
+import { backlogOf, createEventSending, waking } from './send-events.ts'
 import { createAddresses } from './server/addresses.ts'
 import { createApp } from './server/app.ts'
 import { openKeptFiles } from './server/kept-files.ts'
@@ -75,16 +77,19 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
     { store: installation.store, sealer, clock, data: config.data, connections },
     config.bootstrapKey,
   )
-  const store = withConnections(installation.store, connections)
+  const plain = withConnections(installation.store, connections)
   const formats = new Map(FORMATS.map((format) => [format.id as string, format]))
   const formatOf = (id: FormatId): Format => formats.get(id) as Format
 
-  const metrics = createMetrics({ blobs: () => store.blobTotals() })
+  const metrics = createMetrics({ blobs: () => plain.blobTotals(), deliveries: () => backlogOf(plain, clock) })
+  const userAgent = `granary/${VERSION}`
+  const events = open.use(createEventSending({ config, userAgent, store: plain, sealer, clock, log, metrics }))
+  const store = waking(plain, events.wake)
   const workers = open.use(startWorkers())
   const outbound = open.use(
     createOutbound({
       allowPrivate: config.allowPrivateTargets,
-      userAgent: `granary/${VERSION}`,
+      userAgent,
       ...(config.proxy === null ? {} : { proxy: config.proxy, noProxy: config.noProxy }),
       clock,
     }),
@@ -140,6 +145,7 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
         resource: arn.package(config.region, domain.owner, domain.name, repository.name, name),
         owner: domain.owner,
         domain: domain.name,
+        repository: { name: repository.name, administrator: repository.administrator },
         topology: view.counter,
         ...(facts && { context: facts }),
       }),
@@ -159,14 +165,17 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
   let stopping = false
   const listening = await listenWith(config, (addresses) => {
     const tokens = createTokens({ store, sealer, clock, issuer })
-    const authenticator = createAuthenticator({ store, tokens, sealer, clock, hosts: addresses.hosts })
+    const sessions = createRoleSessions({ sealer, issuer })
+    const authenticator = createAuthenticator({ store, tokens, sessions, sealer, clock, hosts: addresses.hosts })
     const management = createManagement({
       store,
       topology,
       authorizer,
       tokens,
+      sessions,
       sealer,
       clock,
+      webhooks: events.tools,
       formats: FORMATS,
       config: {
         region: config.region,
@@ -204,9 +213,11 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
       },
     })
   })
+  events.start()
   const stop = async () => {
     stopping = true
-    await listening.stop(config.stopGrace * 1000)
+    const grace = config.stopGrace * 1000
+    await Promise.all([listening.stop(grace), events.stop(grace)])
     await open.disposeAsync()
   }
   let stopped: Promise<void> | undefined

@@ -19,6 +19,20 @@ export function refuseLiteral(hostname: string, allowed: AllowList): void {
   if (isIP(host) !== 0 && !mayConnect(host, host, allowed)) throw refused(host)
 }
 
+/**
+ * Judges a host before anything is sent to it: throws `refused-address` where it has addresses and may be reached at none.
+ * A name without addresses passes, for it may have one later; connecting judges again.
+ */
+export async function refuseHost(hostname: string, allowed: AllowList, resolve: Resolve = dnsLookup): Promise<void> {
+  refuseLiteral(hostname, allowed)
+  const host = bare(hostname)
+  if (isIP(host) !== 0) return
+  const addresses = await new Promise<readonly LookupAddress[]>((found) =>
+    resolve(host, { all: true }, (error, list) => found(error ? [] : list)),
+  )
+  if (addresses.length > 0 && !addresses.some(({ address }) => mayConnect(address, host, allowed))) throw refused(host)
+}
+
 const refused = (hostname: string): OutboundError =>
   new OutboundError(
     'refused-address',

@@ -134,6 +134,52 @@ describe('addresses', () => {
   })
 })
 
+describe('a look ahead', () => {
+  const resolve: OutboundOptions['resolve'] = (host, _options, callback) => {
+    const known: Record<string, string[]> = {
+      'inside.example': ['10.0.0.1'],
+      'both.example': ['10.0.0.1', '8.8.8.8'],
+      'outside.example': ['8.8.8.8'],
+    }
+    const addresses = known[host]
+    if (addresses)
+      callback(
+        null,
+        addresses.map((address) => ({ address, family: 4 })),
+      )
+    else callback(Object.assign(new Error('no such host'), { code: 'ENOTFOUND' }), [])
+  }
+
+  it.each([
+    ['http://10.0.0.1/', 'refused-address'],
+    ['http://[::ffff:10.0.0.1]/', 'refused-address'],
+    ['http://2130706433/', 'refused-address'],
+    ['https://inside.example/', 'refused-address'],
+    ['ftp://outside.example/', 'protocol'],
+    ['https://user:secret@outside.example/', 'protocol'],
+    ['no URL', 'protocol'],
+  ])('refuses %s', async (url, code) => {
+    await using outbound = open({ resolve })
+    await expect(outbound.check(url)).rejects.toMatchObject({ name: 'OutboundError', code })
+  })
+
+  it.each(['https://outside.example/', 'https://both.example/', 'https://not-there-yet.example/', 'http://8.8.8.8/'])(
+    'lets %s pass',
+    async (url) => {
+      await using outbound = open({ resolve })
+      expect(await outbound.check(url)).toBeUndefined()
+    },
+  )
+
+  it("heeds the operator's list, and leaves names to the proxy", async () => {
+    await using permitted = open({ resolve, allowPrivate: ['10.0.0.0/8'] })
+    expect(await permitted.check('https://inside.example/')).toBeUndefined()
+    await using proxied = open({ resolve, proxy: 'http://127.0.0.1:9' })
+    expect(await proxied.check('https://inside.example/')).toBeUndefined()
+    await expect(proxied.check('https://10.0.0.1/')).rejects.toMatchObject({ code: 'refused-address' })
+  })
+})
+
 describe('redirects', () => {
   it('follows hop by hop and tells where it ended', async () => {
     await using last = await serve(ok)

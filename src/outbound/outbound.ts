@@ -1,6 +1,6 @@
 import { Agent, ProxyAgent, type Dispatcher } from 'undici'
 import { parseAllowList, type AllowList } from './addresses.ts'
-import { guardedConnector, refuseLiteral, type Resolve } from './connect.ts'
+import { guardedConnector, refuseHost, refuseLiteral, type Resolve } from './connect.ts'
 import { asOutboundError, displayUrl, OutboundError } from './outbound-error.ts'
 import { usesProxy } from './proxy.ts'
 import type { OutboundRequest, OutboundResponse } from './request.ts'
@@ -27,6 +27,8 @@ export type OutboundOptions = {
 /** The only way out of the process. */
 export type Outbound = AsyncDisposable & {
   request(request: OutboundRequest): Promise<OutboundResponse>
+  /** Whether a request to the URL would be tried at all, as far as can be known now: rejects with `OutboundError` where not. */
+  check(url: string): Promise<void>
 }
 
 const FOLLOWS_ANYWHERE = new Set([
@@ -78,6 +80,11 @@ export function createOutbound(options: OutboundOptions): Outbound {
         lifetime.end()
         throw error
       }
+    },
+    async check(raw) {
+      const url = targetOf(raw, {})
+      if (proxied && usesProxy(url, options.noProxy ?? [])) refuseLiteral(url.hostname, allowed)
+      else await refuseHost(url.hostname, allowed, options.resolve)
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([guarded, declared, proxied].map((one) => one?.destroy()))

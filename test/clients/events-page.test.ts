@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { chmod, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { delimiter, join, resolve } from 'node:path'
 import { Webhook } from 'standardwebhooks'
 import { expect, it } from 'vitest'
 import { clientHome, type ClientHome } from '../support/clients/home.ts'
 import { requireClient } from '../support/clients/require-client.ts'
+import { freePort } from '../support/free-port.ts'
 import { run } from '../support/clients/run.ts'
 import { startGranary } from '../support/granary.ts'
 import { readShellBlocks } from '../support/shell-blocks.ts'
@@ -14,14 +14,6 @@ import { startNpmUpstream, type NpmUpstream } from '../support/upstream/npm.ts'
 
 const CHECKOUT = resolve(import.meta.dirname, '../..')
 const PAGE = readFileSync(join(CHECKOUT, 'docs/events.md'), 'utf8')
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  const { port } = server.address() as AddressInfo
-  await new Promise((closed) => server.close(closed))
-  return port
-}
 
 /** A package of this checkout's node_modules, as the public registry has it. */
 async function publishInstalled(upstream: NpmUpstream, name: string): Promise<void> {

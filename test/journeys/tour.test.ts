@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { clientHome, searchPath, type ClientHome } from '../support/clients/home.ts'
 import { requireClient, type ClientName } from '../support/clients/require-client.ts'
 import { run, type Finished } from '../support/clients/run.ts'
+import { freePort } from '../support/free-port.ts'
 import { readShellBlocks, type ShellBlock } from '../support/shell-blocks.ts'
 
 // The README's tour, typed as it stands there into one terminal, by somebody who starts in Granary's folder and goes back to it
@@ -43,6 +44,17 @@ const STOPS: readonly { under: string; needs: readonly ClientName[]; shows: read
     shows: [/^Created rule \S+: npm:left-pad@1\.3\.0 held back in local$/m, /^1\.2\.0$/m],
   },
   {
+    under: 'Let another account in',
+    needs: ['npx'],
+    shows: [/^Created arn:aws:iam::222233334444:user\/bob$/m, /^DENIED/m],
+  },
+  { under: 'Let another account in', needs: ['npx', 'aws'], shows: [/^ALLOWED/m] },
+  {
+    under: 'Start a build with each new version',
+    needs: ['npx', 'npm', 'webhook'],
+    shows: [/^\+ @acme\/hello@1\.1\.0$/m, /^Building for npm acme hello 1\.1\.0 in main$/m],
+  },
+  {
     under: 'Operate',
     needs: ['npx'],
     shows: [
@@ -63,8 +75,10 @@ describe('the tour', () => {
   let data = ''
   let server: { readonly url: string; readonly child: ChildProcess }
   let folder = CHECKOUT
+  let receiverPort = 0
 
   beforeAll(async () => {
+    receiverPort = await freePort()
     home = await clientHome()
     data = await mkdtemp(join(tmpdir(), 'granary-tour-'))
     server = await startAsWritten(data)
@@ -77,9 +91,18 @@ describe('the tour', () => {
 
   /** Types a block into the same terminal as those before it: its folder and what they exported are still there. */
   async function type({ before, commands }: ShellBlock): Promise<Finished> {
+    const [, allowed] = /`GRANARY_ALLOW_PRIVATE_TARGETS=(\S+) npm start`/.exec(before) ?? []
+    if (allowed !== undefined) {
+      await end(server.child)
+      server = await startAsWritten(data, {
+        GRANARY_ALLOW_PRIVATE_TARGETS: allowed,
+        GRANARY_PORT: new URL(server.url).port,
+      })
+    }
     const temporary = join(home.folder, 'tmp')
     const typed = commands
       .replaceAll('http://127.0.0.1:8787', server.url)
+      .replaceAll(/(?<=127\.0\.0\.1:|-port )9000/g, String(receiverPort))
       .replaceAll('$PWD/data/', '$GRANARY_DATA/')
       .replaceAll(/(?<![\w/])\/tmp\//g, `${temporary}/`)
     const kept = join(home.folder, 'exported')
@@ -107,9 +130,18 @@ describe('the tour', () => {
 })
 
 /** `npm start`, with the Node.js and npm that the machine has. */
-async function startAsWritten(data: string): Promise<{ url: string; child: ChildProcess }> {
+async function startAsWritten(
+  data: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<{ url: string; child: ChildProcess }> {
   const own = Object.entries(process.env).filter(([name]) => !/^(GRANARY_|AWS_|VITEST|npm_|NODE_OPTIONS)/.test(name))
-  const env = { ...Object.fromEntries(own), PATH: searchPath().join(delimiter), GRANARY_DATA: data, GRANARY_PORT: '0' }
+  const env = {
+    ...Object.fromEntries(own),
+    PATH: searchPath().join(delimiter),
+    GRANARY_DATA: data,
+    GRANARY_PORT: '0',
+    ...more,
+  }
   // A group of its own: npm starts a shell, which starts the server.
   const child = spawn('npm', ['start'], { cwd: CHECKOUT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let said = ''

