@@ -138,17 +138,20 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
     clock,
     used: (sha256) => used.used(sha256),
     onRetentionFailure: (error, file) => log.error({ error, file }, 'a fetched file could not be recorded'),
-    require: ({ caller, facts, view, domain, repository }, action, name) =>
-      authorizer.require({
-        caller,
+    require: async ({ caller, callerAt, facts, domain, repository }, action, name) => {
+      // Read anew: while a body came in, the right to publish it may have been taken back, or the key that it came with.
+      const counter = await readTopologyCounter(store)
+      await authorizer.require({
+        caller: callerAt ? await callerAt(counter) : caller,
         action,
         resource: arn.package(config.region, domain.owner, domain.name, repository.name, name),
         owner: domain.owner,
         domain: domain.name,
         repository: { name: repository.name, administrator: repository.administrator },
-        topology: view.counter,
+        topology: counter,
         ...(facts && { context: facts }),
-      }),
+      })
+    },
   })
   const kept = createKept({
     store,

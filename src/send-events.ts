@@ -41,7 +41,7 @@ export function createEventSending(parts: {
   })
   const stop = async (graceMs: number): Promise<void> => running.dispatcher?.stop(graceMs)
   return {
-    tools: createWebhookTools({ ...of, outbound, wake }),
+    tools: createWebhookTools({ ...of, outbound }),
     wake,
     start(): void {
       running.dispatcher = startDispatcher({

@@ -36,7 +36,7 @@ function isNew(id) {
 }
 
 /** Does not wait for the build: Granary waits fifteen seconds for its answer. */
-async function startBuild({ detail }) {
+async function startBuild({ id, detail }) {
   const log = openSync('build.log', 'a')
   const build = spawn('./build.sh', {
     detached: true,
@@ -45,6 +45,7 @@ async function startBuild({ detail }) {
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
+      EVENT_ID: id,
       PACKAGE_FORMAT: detail.packageFormat,
       PACKAGE_NAMESPACE: detail.packageNamespace ?? '',
       PACKAGE_NAME: detail.packageName,

@@ -35,7 +35,7 @@ export const connectionName = z
 export const identityName = z
   .string()
   .regex(/^[\w+=,.@-]{1,64}$/, 'must be 1 to 64 letters, digits and _+=,.@-')
-  .describe('The name of a user or of a policy.')
+  .describe('The name of a user, a role or a policy.')
 
 /** The formats that are served. Held against the core's list by its type. */
 export const format = z.enum(['npm', 'pypi'] satisfies [FormatId, ...FormatId[]]).describe('The format of a package.')

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { warningsOf } from './policy-warnings.ts'
+import { trustWarningsOf, warningsOf } from './policy-warnings.ts'
 
 const READ = 'codeartifact:ReadFromRepository'
 const warnings = (...statements: readonly object[]) =>
@@ -38,4 +38,40 @@ it.each([
 
 it('a statement that is no list is looked at, too', () => {
   expect(warningsOf(JSON.stringify({ Version: '2012-10-17', Statement: allow({ Principal: '*' }) }))).toHaveLength(1)
+})
+
+it.each<[string, object, readonly RegExp[]]>([
+  [
+    'a key that may be missing',
+    { 'ForAllValues:StringEquals': { 'aws:TagKeys': ['team'] } },
+    [/^statement "S" also allows where there is no aws:TagKeys \(ForAllValues:StringEquals\)/],
+  ],
+  [
+    'a key that must be there',
+    { 'ForAllValues:StringEquals': { 'aws:TagKeys': ['team'] }, Null: { 'aws:tagkeys': 'false' } },
+    [],
+  ],
+  ['any of several values', { 'ForAnyValue:StringEquals': { 'aws:TagKeys': ['team'] } }, []],
+])('P-67 a condition on all values: %s', (_, Condition, expected) => {
+  const statement = allow({ Condition })
+  expect(warnings(statement)).toEqual(expected.map((one) => expect.stringMatching(one)))
+  expect(warnings({ ...statement, Effect: 'Deny' })).toEqual([])
+})
+
+it.each<[string, object, readonly RegExp[]]>([
+  [
+    'everyone',
+    { Principal: '*' },
+    [/^statement "S" lets everyone of its account assume .* whose own policies allow it$/],
+  ],
+  [
+    'everyone under a condition',
+    { Principal: { AWS: '*' }, Condition: { StringEquals: { 'sts:ExternalId': 'x' } } },
+    [/, where its conditions hold$/],
+  ],
+  ['an account', { Principal: { AWS: '111122223333' } }, []],
+  ['everyone, to deny', { Principal: '*', Effect: 'Deny' }, []],
+])('a role that trusts %s', (_, more, expected) => {
+  const trust = { Version: '2012-10-17', Statement: { Sid: 'S', Effect: 'Allow', Action: 'sts:AssumeRole', ...more } }
+  expect(trustWarningsOf(JSON.stringify(trust))).toEqual(expected.map((one) => expect.stringMatching(one)))
 })

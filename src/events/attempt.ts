@@ -116,7 +116,7 @@ function requestOf(sending: Sending, webhook: Webhook, event: RecordedEvent, at:
     body,
     scrub: scrubber(secrets),
     // Later ones win: nobody gives a webhook headers that forge its signature.
-    headers: { ...own, accept: '*/*', 'accept-encoding': 'identity', 'content-type': 'application/json', ...signature },
+    headers: { accept: '*/*', ...own, 'accept-encoding': 'identity', 'content-type': 'application/json', ...signature },
   }
 }
 

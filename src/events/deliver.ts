@@ -7,10 +7,12 @@ import type { Instant } from '../registry/model.ts'
 import type { MetadataStore } from '../registry/ports.ts'
 import type { Delivery, DeliveryOutcome, Webhook } from '../registry/webhooks.ts'
 import { attempt, type Attempt, type Made, type Sending } from './attempt.ts'
-import { afterFailure, DISABLE_AFTER } from './retry.ts'
+import { afterFailure, DISABLE_AFTER, SETTLE_BEFORE_DISABLING } from './retry.ts'
 
 export type Delivering = Sending & {
   readonly store: Pick<MetadataStore, 'findEvent' | 'findWebhook' | 'commit'>
+  /** When this process began to send. */
+  readonly startedAt: Instant
   /** 0 to 1. */
   readonly random: () => number
   readonly onAttempt: (what: { readonly outcome: AttemptOutcome; readonly seconds: number }) => void
@@ -80,12 +82,13 @@ async function note(
 }
 
 async function reasonToDisable(
-  { store }: Delivering,
+  { store, startedAt }: Delivering,
   { id, url, failingSince }: Webhook,
   { succeeded, status, at }: Made,
 ): Promise<string | null> {
   const isGone = status === GONE
-  if (succeeded || !(isGone || isOverdue(failingSince, at))) return null
+  const isSettled = at - startedAt >= SETTLE_BEFORE_DISABLING
+  if (succeeded || !(isGone || (isSettled && isOverdue(failingSince, at)))) return null
   // Somebody may have mended it while this attempt was under way.
   const now = await store.findWebhook(id)
   if (!now || now.disabled !== null || now.url !== url) return null

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { ACCOUNT, account, announce, secretOf, webhook } from '../../test/conformance/metadata-store-things.ts'
 import { answerWith, idOf, startReceiver, type Receiver } from '../../test/support/receiver.ts'
@@ -129,6 +129,102 @@ it('does not note an attempt whose delivery is no longer its own', async () => {
   const [delivery] = (await store.listDeliveries({ account: ACCOUNT, limit: 1 })).items
   expect(delivery).toMatchObject({ state: 'dead', reason: 'by a person', attempts: 0 })
   expect(errors).toEqual([])
+})
+
+it('sends what is due also while no deliveries can be made of events', async () => {
+  await happen('due')
+  await store.commit([{ change: 'fan-out-event', event: 'due', deliveries: [{ id: 'd', webhook: 'wh_1' }], at: 1 }])
+  start({
+    store: { ...store, listPendingEvents: () => Promise.reject(new Error('an event that cannot be read')) },
+  })
+  await receiver.until(({ length }) => length === 1, 2_000)
+  expect(errors).toEqual([new Error('an event that cannot be read')])
+})
+
+it('writes once in a turn of the event loop, whatever the number of events and webhooks', async () => {
+  await store.commit(
+    Array.from({ length: 29 }, (_, each) =>
+      webhook(`wh_more_${each}`, { url: receiver.url, secrets: [secretOf('s', { secret: 'k'.repeat(32) })] }),
+    ),
+  )
+  await happen(...Array.from({ length: 20 }, (_, each) => `e${each}`))
+  const writes: number[] = []
+  let [turn, isOver] = [0, false]
+  const counting = (async () => {
+    for (; !isOver; turn++) await nextTurn()
+  })()
+  start({
+    store: {
+      ...store,
+      commit: (changes) => (writes.push(turn), store.commit(changes)),
+      leaseDeliveries: (of) => (writes.push(turn), store.leaseDeliveries(of)),
+    },
+  })
+  await receiver.until(({ length }) => length === 600)
+  isOver = true
+  await counting
+  // 600 deliveries in commits of a hundred, and one for each attempt's outcome.
+  expect(writes.length).toBeGreaterThan(500)
+  expect(new Set(writes).size).toBe(writes.length)
+})
+
+it('does not write for every event where nobody listens', async () => {
+  await store.commit([{ change: 'delete-webhook', id: 'wh_1' }])
+  let commits = 0
+  start({ store: { ...store, commit: (changes) => ((commits += 1), store.commit(changes)) } })
+  await delay(600)
+  for (let each = 0; each < 25; each++) {
+    await happen(`e${each}`)
+    dispatcher?.wake()
+    await delay(20)
+  }
+  await expect.poll(() => store.listPendingEvents(1), { timeout: 2_000 }).toEqual([])
+  expect(commits).toBeLessThanOrEqual(3)
+})
+
+it('waits, when it stops, for what it is leasing', async () => {
+  let isLeasing = false
+  let isOpen = true
+  const leasedAfter: string[] = []
+  start({
+    store: {
+      ...store,
+      async leaseDeliveries(of) {
+        isLeasing = receiver.received.length > 0
+        if (isLeasing) await delay(150)
+        if (!isOpen) leasedAfter.push(of.webhook)
+        return store.leaseDeliveries(of)
+      },
+    },
+  })
+  await happen(...Array.from({ length: 8 }, (_, each) => `e${each}`))
+  while (!isLeasing) await delay(5)
+  await dispatcher?.stop(1_000)
+  isOpen = false
+  await delay(300)
+  expect(leasedAfter).toEqual([])
+})
+
+it('does not disable, in its first hour, a webhook that failed days ago: nothing was sent in between', async () => {
+  const DAYS_AGO = Date.now() - 100 * 3_600_000
+  await store.commit([
+    { change: 'delete-webhook', id: 'wh_1' },
+    webhook('wh_2', {
+      url: receiver.url,
+      failingSince: DAYS_AGO,
+      secrets: [secretOf('s', { secret: 'k'.repeat(32) })],
+    }),
+  ])
+  receiver.answer = answerWith(503)
+  let passed = 0
+  start({ clock: { now: () => Date.now() + passed } })
+  await happen('first')
+  await expect.poll(() => outcomes, { timeout: 5_000 }).toEqual(['retried'])
+  expect(await store.findWebhook('wh_2')).toMatchObject({ disabled: null })
+  passed = 3_600_000
+  await happen('second')
+  const disabled = async () => (await store.findWebhook('wh_2'))?.disabled?.reason
+  await expect.poll(disabled, { timeout: 5_000 }).toBe('nothing could be delivered to it for 72 hours')
 })
 
 it('takes up nothing new once it stops, and keeps nobody waiting', async () => {

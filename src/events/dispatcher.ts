@@ -3,8 +3,9 @@ import type { DeliveryQueue, MetadataStore } from '../registry/ports.ts'
 import type { Webhook } from '../registry/webhooks.ts'
 import { ATTEMPT_TIMEOUT_MS } from './attempt.ts'
 import { deliver, type Delivering } from './deliver.ts'
-import { createFanOut, type FanningOut } from './fan-out.ts'
+import { createFanOut, type FannedOut, type FanningOut } from './fan-out.ts'
 import { forgetPeriodically } from './forget.ts'
+import { inTurns, type InTurns } from './turns.ts'
 
 /** At once to one webhook. One that fails has one: what hangs must not tie up more, and one success gives it the others back. */
 const SLOTS = 4
@@ -15,9 +16,11 @@ const LEASE_MS = 2 * ATTEMPT_TIMEOUT_MS
 const LOOK_EVERY_MS = 500
 /** Events that come shortly after each other are fanned out in one commit. */
 const GATHER_MS = 25
+/** Writes side by side: the database's connections are for requests, too. */
+const WRITES = 4
 const LONGEST_PAUSE_MS = 30_000
 
-export type Dispatching = Omit<Delivering & FanningOut, 'store'> & {
+export type Dispatching = Omit<Delivering & FanningOut, 'store' | 'startedAt'> & {
   readonly store: Pick<MetadataStore, 'findWebhook'> & DeliveryQueue & Delivering['store'] & FanningOut['store']
   /** Of the first failure in a row. */
   readonly onError: (error: unknown) => void
@@ -39,8 +42,11 @@ type Lane = {
 }
 
 /** Makes deliveries of events and sends them, for as long as the process lives. */
-export function startDispatcher(parts: Dispatching): Dispatcher {
-  const { store, clock } = parts
+export function startDispatcher(dispatching: Dispatching): Dispatcher {
+  const write = inTurns(WRITES)
+  const store = inTheBackground(dispatching.store, write)
+  const { clock } = dispatching
+  const parts = { ...dispatching, store, startedAt: clock.now() }
   const fanOut = createFanOut(parts)
   const lanes = new Map<string, Lane>()
   const underWay = new Set<Promise<void>>()
@@ -61,9 +67,12 @@ export function startDispatcher(parts: Dispatching): Dispatcher {
       const webhook = await store.findWebhook(id)
       // Again where one ended meanwhile: whoever wanted to fill its slot found this at work.
       while (webhook && !isStopping && lane.inFlight < slotsOf(webhook)) {
-        const now = clock.now()
         const limit = slotsOf(webhook) - lane.inFlight
-        const leases = await store.leaseDeliveries({ webhook: id, now, until: now + LEASE_MS, limit })
+        const leases = await write(() => {
+          // Not before: waiting for the turn must not use up the lease.
+          const now = clock.now()
+          return store.leaseDeliveries({ webhook: id, now, until: now + LEASE_MS, limit })
+        })
         for (const lease of leases) send(webhook, lane, lease)
         lane.mayHaveMore = leases.length === limit
         if (!lane.mayHaveMore) return
@@ -81,35 +90,40 @@ export function startDispatcher(parts: Dispatching): Dispatcher {
         if (!abort.signal.aborted) failures.note(error)
       })
       .then(() => {
-        underWay.delete(sending)
         lane.inFlight -= 1
         if (lane.inFlight === 0 && !lane.isFilling) lanes.delete(webhook.id)
         return lane.mayHaveMore ? fill(webhook.id) : undefined
       })
       .catch(failures.note)
+      // Only now: who stops has to wait for what was being leased, too.
+      .finally(() => underWay.delete(sending))
     underWay.add(sending)
   }
 
-  /** Resolves to whether there is more to do at once. */
-  const look = async (): Promise<boolean> => {
-    try {
-      const isMorePending = await fanOut()
-      const due = await store.listDueWebhooks(clock.now())
-      await Promise.all(due.map(fill))
-      failures.end()
-      return isMorePending
-    } catch (error) {
+  const fillAll = async (): Promise<void> => {
+    const due = await store.listDueWebhooks(clock.now())
+    await Promise.all(due.map(fill))
+  }
+
+  const look = async (): Promise<FannedOut> => {
+    const before = failures.count
+    // What is due is sent also while no deliveries can be made, and the other way round.
+    const fannedOut = await fanOut().catch((error: unknown): FannedOut => {
       failures.note(error)
-      return false
-    }
+      return { isMorePending: false, isAnybodyListening: true }
+    })
+    await fillAll().catch(failures.note)
+    if (failures.count === before) failures.end()
+    return fannedOut
   }
 
   const run = async (): Promise<void> => {
     while (!isStopping) {
       bell.hush()
-      const isMorePending = await look()
+      const { isMorePending, isAnybodyListening } = await look()
       if (failures.count > 0) await bell.silence(Math.min(LOOK_EVERY_MS * 2 ** failures.count, LONGEST_PAUSE_MS))
-      else if (!isMorePending) await bell.rung(LOOK_EVERY_MS)
+      // Where nobody waits for the events, a commit for each of them would only be in the way of others.
+      else if (!isMorePending) await (isAnybodyListening ? bell.rung(LOOK_EVERY_MS) : bell.silence(LOOK_EVERY_MS))
     }
   }
   const running = run()
@@ -129,6 +143,15 @@ export function startDispatcher(parts: Dispatching): Dispatcher {
       abort.abort(new Error('the server stops'))
       await isDone
     },
+  }
+}
+
+/** Its writes wait for their turn, so that no number of events, webhooks or deliveries keeps requests waiting. */
+function inTheBackground<Store extends Dispatching['store']>(store: Store, write: InTurns): Store {
+  return {
+    ...store,
+    commit: (changes) => write(() => store.commit(changes)),
+    forgetDeliveries: (before, limit) => write(() => store.forgetDeliveries(before, limit)),
   }
 }
 

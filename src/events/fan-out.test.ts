@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { announce, webhook } from '../../test/conformance/metadata-store-things.ts'
+import { RegistryError } from '../registry/errors.ts'
 import { PACKAGE_VERSION_EVENT, type EventDraft } from '../registry/events.ts'
 import type { AccountId } from '../registry/names.ts'
 import type { Webhook } from '../registry/webhooks.ts'
@@ -94,7 +95,7 @@ describe('who hears of an event', () => {
   ])('%s', async (_what, event, webhooks) => {
     await store.commit([event()])
     now += 250
-    expect(await fanOutWith()()).toBe(false)
+    expect(await fanOutWith()()).toEqual({ isMorePending: false, isAnybodyListening: true })
     expect(await deliveries()).toEqual(Object.fromEntries(webhooks.map((id) => [`e>${id}`, 'pending'])))
     expect(lags).toEqual([0.25])
     expect(await store.listPendingEvents(10)).toEqual([])
@@ -123,7 +124,8 @@ it('takes up a hundred at a time, and says whether more may wait', async () => {
   await make('wh_all')
   await store.commit(Array.from({ length: 150 }, (_, each) => announce(`e${each}`, { time: now })))
   const fanOut = fanOutWith()
-  expect([await fanOut(), await fanOut(), await fanOut()]).toEqual([true, false, false])
+  const more = [await fanOut(), await fanOut(), await fanOut()].map(({ isMorePending }) => isMorePending)
+  expect(more).toEqual([true, false, false])
   expect(Object.keys(await deliveries())).toHaveLength(150)
 })
 
@@ -144,13 +146,45 @@ it('leaves out what another process was quicker with, and makes the rest', async
   expect(await store.findDelivery('by-another')).toMatchObject({ event: 'e1' })
 })
 
+it('writes about a hundred rows at a time', async () => {
+  for (let each = 0; each < 30; each++) await make(`wh_${each}`)
+  await store.commit(Array.from({ length: 20 }, (_, each) => announce(`e${each}`, { account: OWNER, time: now })))
+  const rows: number[] = []
+  const counted: FanningOut['store'] = {
+    ...store,
+    async commit(changes) {
+      rows.push(changes.reduce((sum, change) => sum + ('deliveries' in change ? 1 + change.deliveries.length : 1), 0))
+      await store.commit(changes)
+    },
+  }
+  await fanOutWith({ store: counted })()
+  expect(rows).toEqual([124, 124, 124, 124, 124])
+  expect(Object.keys(await deliveries())).toHaveLength(600)
+})
+
+it('asks a store that is busy twice, and not for every event', async () => {
+  await make('wh_all')
+  await store.commit(Array.from({ length: 20 }, (_, each) => announce(`e${each}`, { time: now })))
+  let asked = 0
+  const busy: FanningOut['store'] = {
+    ...store,
+    async commit() {
+      asked += 1
+      throw new RegistryError('busy', 'The database is too busy')
+    },
+  }
+  await expect(fanOutWith({ store: busy })()).rejects.toMatchObject({ code: 'busy' })
+  expect(asked).toBe(2)
+  expect(lags).toEqual([])
+})
+
 describe('a loop', () => {
   let count = 0
   const publishTimes = async (times: number, detail: Readonly<Record<string, unknown>> = {}) => {
     const events = Array.from({ length: times }, () => published(`p${++count}`, {}, detail))
     await store.commit(events)
     const fanOut = fanOutWith()
-    while (await fanOut());
+    while ((await fanOut()).isMorePending);
   }
   const suspected = async () =>
     (await store.listEvents({ limit: 1_000 })).items.filter(({ type }) => type === LOOP_EVENT)
@@ -212,12 +246,30 @@ describe('a loop', () => {
     expect((await deliveries())['p202>wh_all']).toBe('pending')
   })
 
+  it('costs two look-ups of the past for each event, however many webhooks hear of it', async () => {
+    for (let each = 0; each < 20; each++) await make(`wh_more_${each}`)
+    await publishTimes(100)
+    const before: number[] = []
+    const counted: FanningOut['store'] = {
+      ...store,
+      listEventsOfSubject(of) {
+        if (of.before !== undefined) before.push(of.limit)
+        return store.listEventsOfSubject(of)
+      },
+    }
+    await store.commit([published('p101'), published('p102')])
+    await fanOutWith({ store: counted })()
+    const { items } = await store.listDeliveries({ account: OWNER, event: 'p102', limit: 100 })
+    expect(items.map(({ reason }) => reason)).toEqual(Array.from({ length: 21 }, () => LOOP_REASON))
+    expect(before).toEqual([100, 1_000, 100, 1_000])
+  })
+
   it('is not a hundred packages', async () => {
     await store.commit(
       Array.from({ length: 120 }, (_, each) => published(`q${each}`, { subject: `${SUBJECT}${each}` })),
     )
     const fanOut = fanOutWith()
-    while (await fanOut());
+    while ((await fanOut()).isMorePending);
     expect(new Set(await states('wh_all'))).toEqual(new Set(['pending']))
   })
 })

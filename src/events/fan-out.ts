@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import type { Change } from '../registry/changes.ts'
-import { RegistryError } from '../registry/errors.ts'
+import { RegistryError, type ErrorCode } from '../registry/errors.ts'
 import type { RecordedEvent } from '../registry/events.ts'
 import type { AccountId } from '../registry/names.ts'
 import type { Clock, MetadataStore } from '../registry/ports.ts'
 import type { Webhook } from '../registry/webhooks.ts'
-import { isLoop, LOOP_REASON, suspicion } from './loop-guard.ts'
+import { isLoop, LOOP_REASON, recentEvents, suspicion } from './loop-guard.ts'
 import { compilePattern, type Pattern } from './pattern.ts'
-import { eventData } from './wire.ts'
+import { eventData, type EventData } from './wire.ts'
 
-/** Of one commit: each event is a handful of statements. */
+/** Events that are read at once. */
 const BATCH = 100
+/** Deliveries and events that one commit writes: with SQLite the process does nothing else for 0.15 ms each. */
+const ROWS_OF_COMMIT = 100
 const MAX_PATTERNS = 2_000
 
 export type FanningOut = {
@@ -25,41 +27,58 @@ export type FanningOut = {
   readonly onUnreadable: (webhook: Webhook, error: unknown) => void
 }
 
-/** Holds the pending events against all webhooks and makes their deliveries. Resolves to whether more may be pending. */
-export function createFanOut(parts: FanningOut): () => Promise<boolean> {
-  const { store, clock } = parts
+export type FannedOut = {
+  readonly isMorePending: boolean
+  /** False where there were events and no webhook that could hear of them. */
+  readonly isAnybodyListening: boolean
+}
+
+/** Holds the pending events against all webhooks and makes their deliveries. */
+export function createFanOut(parts: FanningOut): () => Promise<FannedOut> {
+  const { store } = parts
   const patternOf = rememberPatterns(parts.onUnreadable)
   return async () => {
     const events = await store.listPendingEvents(BATCH)
-    if (events.length === 0) return false
+    if (events.length === 0) return { isMorePending: false, isAnybodyListening: true }
     const webhooks = (await store.listWebhooks()).filter(({ disabled }) => disabled === null)
-    const plans: (readonly Change[])[] = []
     const told = new Set<string>()
-    for (const event of events) plans.push(await planOf(parts, event, webhooks, { patternOf, told }))
-    await commitAll(store, plans)
-    for (const { time } of events) parts.onFannedOut(Math.max(0, clock.now() - time) / 1000)
-    return events.length === BATCH
+    let plans: Plan[] = []
+    let rows = 0
+    for (const event of events) {
+      const plan = await planOf(parts, event, webhooks, { patternOf, told })
+      plans.push(plan)
+      rows += 1 + plan.deliveries
+      if (rows < ROWS_OF_COMMIT) continue
+      await commitAll(parts, plans)
+      plans = []
+      rows = 0
+    }
+    if (plans.length > 0) await commitAll(parts, plans)
+    return { isMorePending: events.length === BATCH, isAnybodyListening: webhooks.length > 0 }
   }
 }
 
-/** `told`: loops that a plan of the same commit tells of. */
+/** What becomes of one event. */
+type Plan = { readonly event: RecordedEvent; readonly changes: readonly Change[]; readonly deliveries: number }
+
+/** `told`: loops that a plan of the same batch tells of. */
 async function planOf(
   { store, clock, region, operatorAccount }: FanningOut,
   event: RecordedEvent,
   webhooks: readonly Webhook[],
   { patternOf, told }: { patternOf: (webhook: Webhook) => Pattern; told: Set<string> },
-): Promise<readonly Change[]> {
+): Promise<Plan> {
   const accounts = accountsOf(event, operatorAccount)
   const deliveries: { id: string; webhook: string; reason?: string }[] = []
   const announcements: Change[] = []
-  const dataOf = new Map([...accounts].map((account) => [account, eventData(event, { region, account })]))
+  const dataOf = rememberData(region)
+  const recent = recentEvents(store, event)
   for (const webhook of webhooks) {
     const { account } = webhook
     const pattern = patternOf(webhook)
-    if (!accounts.has(account) || !pattern.matches(dataOf.get(account))) continue
-    const hears = (earlier: RecordedEvent) => pattern.matches(eventData(earlier, { region, account }))
+    if (!accounts.has(account) || !pattern.matches(dataOf(event, account))) continue
     const delivery = { id: randomUUID(), webhook: webhook.id }
-    if (!(await isLoop(store, event, hears))) {
+    if (!(await isLoop(recent, event, (earlier) => pattern.matches(dataOf(earlier, account))))) {
       deliveries.push(delivery)
       continue
     }
@@ -69,7 +88,20 @@ async function planOf(
     told.add(loop)
     if (suspected) announcements.push({ change: 'announce', event: suspected })
   }
-  return [{ change: 'fan-out-event', event: event.id, deliveries, at: clock.now() }, ...announcements]
+  const fanOut: Change = { change: 'fan-out-event', event: event.id, deliveries, at: clock.now() }
+  return { event, changes: [fanOut, ...announcements], deliveries: deliveries.length }
+}
+
+/** A hundred webhooks of an account look at the same data. */
+function rememberData(region: string): (event: RecordedEvent, account: AccountId) => EventData {
+  const known = new Map<AccountId, Map<RecordedEvent, EventData>>()
+  return (event, account) => {
+    const ofAccount = known.get(account) ?? new Map<RecordedEvent, EventData>()
+    known.set(account, ofAccount)
+    const data = ofAccount.get(event) ?? eventData(event, { region, account })
+    ofAccount.set(event, data)
+    return data
+  }
 }
 
 /** CodeArtifact: the domain's owner and the repository's administrator each receive one, and one where they are the same. */
@@ -82,23 +114,26 @@ function accountsOf({ account, detail }: RecordedEvent, operatorAccount: Account
 }
 
 /** All at once, which is one write to the disk; one by one where another process was quicker with one of them. */
-async function commitAll(store: FanningOut['store'], plans: readonly (readonly Change[])[]): Promise<void> {
+async function commitAll(parts: FanningOut, plans: readonly Plan[]): Promise<void> {
+  const { store, clock, onFannedOut } = parts
+  const commit = async (some: readonly Plan[]): Promise<void> => {
+    await store.commit(some.flatMap(({ changes }) => changes))
+    for (const { event } of some) onFannedOut(Math.max(0, clock.now() - event.time) / 1000)
+  }
   try {
-    return await store.commit(plans.flat())
+    return await commit(plans)
   } catch (error) {
-    if (!isRace(error)) throw error
+    if (!isRefused(error, 'conflict') && !isRefused(error, 'busy')) throw error
   }
   for (const plan of plans) {
-    try {
-      await store.commit(plan)
-    } catch (error) {
-      if (!isRace(error)) throw error
-    }
+    await commit([plan]).catch((error: unknown) => {
+      // A store that is busy again is away: each of the others would wait as long for it.
+      if (!isRefused(error, 'conflict')) throw error
+    })
   }
 }
 
-const isRace = (error: unknown): boolean =>
-  error instanceof RegistryError && (error.code === 'conflict' || error.code === 'busy')
+const isRefused = (error: unknown, code: ErrorCode): boolean => error instanceof RegistryError && error.code === code
 
 const EVERYTHING: Pattern = { matches: () => true }
 const NOTHING: Pattern = { matches: () => false }

@@ -24,23 +24,34 @@ const isPublish = ({ type, detail }: RecordedEvent): boolean =>
   detail['operationType'] !== 'Deleted' &&
   detail['packageVersionOrigin'] !== 'EXTERNAL'
 
+/** Events of the same subject within the window before it, newest first: at most `limit`. Each look-up is made once. */
+export type RecentEvents = (limit: number) => Promise<readonly RecordedEvent[]>
+
+export function recentEvents(store: Pick<EventReads, 'listEventsOfSubject'>, event: RecordedEvent): RecentEvents {
+  const known = new Map<number, ReturnType<RecentEvents>>()
+  const { subject, sequence: before, time } = event
+  return (limit) => {
+    const found = known.get(limit) ?? store.listEventsOfSubject({ subject, before, since: time - WINDOW_MS, limit })
+    known.set(limit, found)
+    return found
+  }
+}
+
 /** Whether too many like it went to whoever `hears` of them. */
 export async function isLoop(
-  store: Pick<EventReads, 'listEventsOfSubject'>,
+  recent: RecentEvents,
   event: RecordedEvent,
   hears: (event: RecordedEvent) => boolean,
 ): Promise<boolean> {
   if (!isPublish(event) || event.sequence <= MOST_PUBLISHES) return false
-  const before = (limit: number) =>
-    store.listEventsOfSubject({
-      subject: event.subject,
-      before: event.sequence,
-      since: event.time - WINDOW_MS,
-      limit,
-    })
   // Most packages have a handful of events a day.
-  if ((await before(MOST_PUBLISHES)).length < MOST_PUBLISHES) return false
-  return (await before(MOST_EVENTS)).filter((earlier) => isPublish(earlier) && hears(earlier)).length >= MOST_PUBLISHES
+  if ((await recent(MOST_PUBLISHES)).length < MOST_PUBLISHES) return false
+  let heard = 0
+  for (const earlier of await recent(MOST_EVENTS)) {
+    if (isPublish(earlier) && hears(earlier)) heard += 1
+    if (heard === MOST_PUBLISHES) return true
+  }
+  return false
 }
 
 const subjectOf = ({ id }: Webhook): string => `webhook/${id}`

@@ -175,6 +175,16 @@ describe('objects in arrays', () => {
     expect(matches({ a: { b: [2], c: [2] } }, data)).toBe(true)
     expect(matches({ a: { b: [1], c: [2] } }, data)).toBe(false)
     expect(matches({ a: { b: [4] } }, data)).toBe(true)
+    expect(matches({ a: { d: [{ exists: false }] } }, data)).toBe(true)
+    expect(matches({ a: [{ exists: false }] }, { a: [[], [[]]] })).toBe(true)
+    expect(matches({ a: [{ exists: false }] }, { a: [[], ['x']] })).toBe(false)
+  })
+
+  it('match however deep the arrays are', () => {
+    const deep = 500_000
+    const data: unknown = JSON.parse(`{"a":${'['.repeat(deep)}"x"${']'.repeat(deep)}}`)
+    expect(matches({ a: ['x'] }, data)).toBe(true)
+    expect(matches({ a: ['y'] }, data)).toBe(false)
   })
 })
 

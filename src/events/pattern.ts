@@ -119,14 +119,26 @@ const judge = (node: Node, value: Value): Verdict =>
 
 /** One element has to match by itself; what must not be there must be in none. */
 function judgeArray(node: Node, elements: readonly Value[]): Verdict {
-  if (elements.length === 0) return judge(node, undefined)
-  let isAbsent = true
-  for (const element of elements) {
+  let [isEmpty, isAbsent] = [true, true]
+  for (const element of inAllLists(elements)) {
     const verdict = judge(node, element)
     if (verdict === 'yes') return 'yes'
     if (verdict === 'no') isAbsent = false
+    isEmpty = false
   }
+  if (isEmpty) return judge(node, undefined)
   return isAbsent ? 'absent' : 'no'
+}
+
+/** Lists in lists are one list. Not by recursion: how deep they go is up to whoever gives the data. */
+function* inAllLists(elements: readonly Value[]): Generator<Value> {
+  const open = [elements.values()]
+  for (let last = open.at(-1); last; last = open.at(-1)) {
+    const { done, value } = last.next()
+    if (done) open.pop()
+    else if (Array.isArray(value)) open.push((value as readonly Value[]).values())
+    else yield value
+  }
 }
 
 function judgeLeaf({ tests, acceptsAbsence }: Leaf, value: Exclude<Value, readonly Value[]>): Verdict {

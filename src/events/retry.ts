@@ -26,6 +26,8 @@ const LONGEST_WISH = HOUR
 
 /** A webhook that fails for so long is disabled. */
 export const DISABLE_AFTER = 72 * HOUR
+/** But not by a server that began to send so short a time ago: while none ran, nothing could be delivered either. */
+export const SETTLE_BEFORE_DISABLING = HOUR
 
 /**
  * What becomes of a delivery whose attempt failed.

@@ -12,13 +12,11 @@ export function createWebhookTools({
   region,
   operatorAccount,
   outbound,
-  wake,
 }: {
   readonly region: string
   /** Hears of what concerns the installation itself. */
   readonly operatorAccount: AccountId
   readonly outbound: Pick<Outbound, 'check'>
-  readonly wake: () => void
 }) {
   return {
     checkPattern: (pattern: string): void => void compilePattern(pattern),
@@ -32,7 +30,6 @@ export function createWebhookTools({
       })
     },
     mintSecret,
-    wake,
   }
 }
 

@@ -343,7 +343,7 @@ describe('refusals', () => {
       'nobody',
       question(ANONYMOUS),
       'unauthenticated',
-      `Authentication is required to perform codeartifact:ReadFromRepository on resource ${REPOSITORY}`,
+      'Authentication is required to perform codeartifact:ReadFromRepository',
     ],
   ])('%s', async (_, asked, code, message) => {
     await expect(authorizer.require(asked)).rejects.toMatchObject({ name: 'RegistryError', code, message })
@@ -367,6 +367,12 @@ describe('refusals', () => {
       [onDomain({ ...everyone, Effect: 'Deny' })],
       question(user('reader')),
       'the resource-based policy "domain/local" (statement "It") explicitly denies it',
+    ],
+    [
+      "the repository's policy denies it to another account, which learns no more of the policy",
+      [onMain({ ...everyone, Effect: 'Deny' })],
+      question(user('reader', OTHER)),
+      'a resource-based policy explicitly denies it',
     ],
     [
       'the session was cut down',

@@ -148,24 +148,30 @@ export function createAuthorizer({
       return { ...decision, considered }
     },
     async require(question) {
-      const { allowed, reason } = await decide(question)
-      if (allowed) return
+      const decision = await decide(question)
+      if (decision.allowed) return
       const { caller, action, resource } = question
-      if (caller.kind === 'anonymous') {
-        throw new RegistryError(
-          'unauthenticated',
-          `Authentication is required to perform ${action} on resource ${resource}`,
-        )
-      }
+      if (caller.kind === 'anonymous') throw loginNeeded(action)
+      const reason = reasonFor(question, decision)
       const message = `User ${caller.arn} is not authorized to perform ${action} on resource ${resource} because ${reason}`
       throw new RegistryError('forbidden', message, { awsCode: 'AccessDeniedException' })
     },
   }
 }
 
+/** The same whatever is there: the ARN of what was asked for would tell a stranger that it exists, and whose it is. */
+export const loginNeeded = (action: string): RegistryError =>
+  new RegistryError('unauthenticated', `Authentication is required to perform ${action}`)
+
 /** A repository has two owners: the account that owns its domain, and the one that administers it. */
 const isOwners = ({ account }: KnownCaller, { owner, repository }: AccessQuestion): boolean =>
   account === owner || account === repository?.administrator
+
+/** What the owner's policies are called is the owner's business: guests hear that one of them denies, as from AWS. */
+const reasonFor = (question: AccessQuestion, { reason, by }: Decision): string =>
+  by?.side === 'resource' && question.caller.kind !== 'anonymous' && !isOwners(question.caller, question)
+    ? 'a resource-based policy explicitly denies it'
+    : reason
 
 const principalOf = (caller: KnownCaller): Principal => ({
   arn: caller.arn,

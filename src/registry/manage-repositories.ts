@@ -5,6 +5,9 @@ import type { OriginControls, Repository } from './model.ts'
 import { displayName, type AccountId, type ConnectionName, type PackageName, type RepositoryName } from './names.ts'
 import { checkUpstreams, type DomainView } from './topology.ts'
 
+/** CodeArtifact's limit: all of them are read anew whenever one changes. */
+const MAX_REPOSITORIES = 1_000
+
 type Planned = { readonly repository: Repository; readonly changes: readonly Change[] }
 
 const event = (context: ManageContext, { domain }: DomainView, type: string, repository: Repository): Change =>
@@ -36,6 +39,10 @@ export function planCreateRepository(
       resourceType: 'repository',
       resourceId: what.name,
     })
+  }
+  if (view.repositories.size >= MAX_REPOSITORIES) {
+    const message = `Domain ${view.domain.name} has ${view.repositories.size} repositories; it may have ${MAX_REPOSITORIES}`
+    throw new RegistryError('quota', message, { resourceType: 'domain', resourceId: view.domain.name })
   }
   checkUpstreams(view, what.name, what.upstreams)
   const repository: Repository = { ...what, domain: view.domain.name, createdAt: context.now, connections: [] }

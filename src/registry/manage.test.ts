@@ -127,6 +127,17 @@ describe('plans for repositories', () => {
     expect(() => planCreateRepository(context, view, what)).toThrow(refusedWith(code))
   })
 
+  it('refuse the thousand and first', () => {
+    const what = { ...wish, name: parseRepositoryName('app') }
+    const full = (count: number) => {
+      const others = Array.from({ length: count - 1 }, (_, at) => parseRepositoryName(`r${at}`))
+      const repositories = new Map([main.name, ...others].map((name) => [name, { ...main, name }]))
+      return () => planCreateRepository(context, { ...view, repositories }, what)
+    }
+    expect(full(999)).not.toThrow()
+    expect(full(1_000)).toThrow(refusedWith('quota'))
+  })
+
   it('change what is wished for and leave the rest, if nothing else changed meanwhile', () => {
     const renamed = planUpdateRepository(context, view, main, { description: 'new' })
     expect(renamed.changes[0]).toEqual({

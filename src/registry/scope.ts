@@ -5,6 +5,8 @@ import type { DomainView } from './topology.ts'
 /** Where a request arrived, and who sent it. */
 export type Scope = {
   readonly caller: Caller
+  /** Who that is as of a later topology counter, for what takes its time; throws `unauthenticated` where the log-in ended. */
+  readonly callerAt?: (topology: number) => Promise<Caller>
   /** What the conditions of policies may look at besides. */
   readonly facts?: RequestFacts
   readonly view: DomainView

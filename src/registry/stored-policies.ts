@@ -2,7 +2,7 @@ import type { NamedPolicy } from '../policy/access/evaluate.ts'
 import { parseNewPolicy, parsePolicy } from '../policy/access/parse.ts'
 import type { Policy, PolicyKind } from '../policy/access/policy.ts'
 import { RegistryError } from './errors.ts'
-import type { KnownCaller, PinnedPrincipals, Role } from './model.ts'
+import type { KnownCaller, ResourcePolicy, Role } from './model.ts'
 import type { DomainName, RepositoryName } from './names.ts'
 import type { IdentityReads, TopologyReads } from './ports.ts'
 import { TopologyCache } from './topology-cache.ts'
@@ -30,7 +30,7 @@ const UNLIMITED: SessionPolicy = { policies: [], number: 0 }
 
 export function createStoredPolicies(store: PolicyReads): StoredPolicies {
   const identities = new TopologyCache<readonly NamedPolicy[]>(MAX_PRINCIPALS)
-  const domains = new TopologyCache<ReadonlyMap<RepositoryName | null, NamedPolicy>>(MAX_DOMAINS)
+  const domains = new TopologyCache<ReadonlyMap<RepositoryName | null, () => NamedPolicy>>(MAX_DOMAINS)
   const sessions = new Map<string, SessionPolicy>()
   let numbered = 0
 
@@ -50,7 +50,7 @@ export function createStoredPolicies(store: PolicyReads): StoredPolicies {
         return new Map(standing.map((one) => [one.repository, resourcePolicy(one)]))
       })
       const asked = repository === null ? [null] : [null, repository]
-      return asked.flatMap((one) => policies.get(one) ?? [])
+      return asked.flatMap((one) => policies.get(one)?.() ?? [])
     },
 
     ofSession(caller) {
@@ -67,17 +67,17 @@ export function createStoredPolicies(store: PolicyReads): StoredPolicies {
   }
 }
 
-const resourcePolicy = (one: {
-  readonly domain: DomainName
-  readonly repository: RepositoryName | null
-  readonly document: string
-  readonly principals: PinnedPrincipals
-}): NamedPolicy => ({
-  // As the end of the ARN of what it stands on.
-  name: one.repository === null ? `domain/${one.domain}` : `repository/${one.domain}/${one.repository}`,
-  policy: compile(one.document, 'resource'),
-  pins: one.principals,
-})
+/** Compiled when it is first asked for: a domain may have a thousand repositories, and a request is about one. */
+function resourcePolicy({ domain, repository, document, principals }: ResourcePolicy): () => NamedPolicy {
+  let compiled: NamedPolicy | undefined
+  return () =>
+    (compiled ??= {
+      // As the end of the ARN of what it stands on.
+      name: repository === null ? `domain/${domain}` : `repository/${domain}/${repository}`,
+      policy: compile(document, 'resource'),
+      pins: principals,
+    })
+}
 
 export const trustPolicyOf = (role: Role): NamedPolicy => ({
   name: role.name,

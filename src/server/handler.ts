@@ -23,8 +23,6 @@ export type WebhookTools = {
   checkUrl(url: string): Promise<void>
   /** A new signing key: what the receiver is given once (`whsec_…`) and the raw bytes. */
   mintSecret(): { shown: string; key: Uint8Array }
-  /** Sends what is due now instead of at the next look. */
-  wake(): void
 }
 
 /** What the management API is made of. */

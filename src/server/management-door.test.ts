@@ -1,5 +1,4 @@
 import { connect } from 'node:net'
-import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createApp, type AppParts } from './app.ts'
 import { createAddresses } from './addresses.ts'
@@ -12,7 +11,9 @@ import { createMetrics } from './metrics.ts'
 
 const echo = {
   match: (method: string, path: string) =>
-    path === '/api/echo' ? { name: 'Echo', service: 'granary', method } : undefined,
+    path === '/api/echo' || path === '/v1/echo'
+      ? { name: 'Echo', service: path === '/api/echo' ? 'granary' : 'codeartifact', method }
+      : undefined,
   handle: async (_: unknown, { body }: { body: Uint8Array }) => ({
     status: 200,
     headers: {},
@@ -55,6 +56,12 @@ const post = async (body: string) => {
   return { status: response.status, text: await response.text() }
 }
 
+it('an answer to a client of AWS names the request where it looks', async () => {
+  const { headers } = await fetch(`http://127.0.0.1:${listening.port}/v1/echo`, { method: 'POST', body: 'hello' })
+  expect(headers.get('x-amzn-requestid')).toMatch(/^[0-9a-f-]{36}$/)
+  expect(headers.get('x-amzn-requestid')).toBe(headers.get('x-request-id'))
+})
+
 describe('the body of a management request', () => {
   it('is read whole', async () => {
     expect(await post('hello')).toEqual({ status: 200, text: '5 bytes' })
@@ -67,11 +74,13 @@ describe('the body of a management request', () => {
 
   it('that comes a byte now and then is not waited for', async () => {
     const socket = connect(listening.port, '127.0.0.1')
+    // What is still being written to a connection that was ended may be answered by a reset; it closes either way.
     socket.on('error', () => {})
+    const closed = new Promise((resolve) => socket.resume().on('close', resolve))
     socket.write('POST /api/echo HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n')
     const dripping = setInterval(() => socket.write('x'), 50)
     const began = performance.now()
-    await once(socket.resume(), 'close')
+    await closed
     clearInterval(dripping)
     expect(performance.now() - began).toBeLessThan(5_000)
     expect(await post('still serving')).toMatchObject({ status: 200 })

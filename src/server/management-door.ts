@@ -34,6 +34,8 @@ export async function serveManagement(
   const route = door.management.match(method, rawPath)
   if (route === undefined) return false
   exchange.route = route.name
+  // Where AWS's clients look for what they log and show with an error.
+  if (route.service !== 'granary') response.setHeader('x-amzn-requestid', exchange.id)
   try {
     const received = {
       method,

@@ -80,13 +80,20 @@ function deliveryMetrics(
     buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 600],
     registers,
   })
+  // One look for both numbers, which are collected side by side: among a hundred thousand it takes PostgreSQL 20 ms.
+  let looking: Promise<{ pending: number; overdueSeconds: number } | null> | null = null
+  const backlog = () =>
+    (looking ??= measure
+      .deliveries()
+      .catch(() => null)
+      .finally(() => (looking = null)))
   const pendingDeliveries = new Gauge({
     name: 'granary_deliveries_pending',
     help: 'Deliveries that wait to be sent, for the first time or again',
     registers,
     async collect() {
-      const backlog = await measure.deliveries().catch(() => null)
-      if (backlog) this.set(backlog.pending)
+      const found = await backlog()
+      if (found) this.set(found.pending)
       else this.remove()
     },
   })
@@ -95,8 +102,8 @@ function deliveryMetrics(
     help: 'For how long the delivery that waits the longest has been due',
     registers,
     async collect() {
-      const backlog = await measure.deliveries().catch(() => null)
-      if (backlog) this.set(backlog.overdueSeconds)
+      const found = await backlog()
+      if (found) this.set(found.overdueSeconds)
       else this.remove()
     },
   })

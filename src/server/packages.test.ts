@@ -61,8 +61,8 @@ describe('who may come in', () => {
     ['/npm/nowhere/main/hello', null, 401],
     ['/pypi/nowhere/main/', null, 401],
     ['/npm/local/nowhere/hello', undefined, 404],
-    ['/npm/nowhere/main/hello', undefined, 404],
-    // A token is for one domain.
+    // A token is for one domain, and tells nothing of the others.
+    ['/npm/nowhere/main/hello', undefined, 403],
     ['/npm/other/main/hello', undefined, 403],
     ['/npm/other/main/-/ping', undefined, 403],
     ['/npm/other/nowhere/-/ping', undefined, 403],

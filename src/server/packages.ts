@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Authenticator } from '../auth/authenticate.ts'
 import type { Format, RequestContext, RouteMatch } from '../formats/format.ts'
-import type { Authorizer } from '../registry/authorize.ts'
+import { loginNeeded, type Authorizer } from '../registry/authorize.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { Caller } from '../registry/model.ts'
 import {
@@ -111,10 +111,15 @@ async function enter(
   })
   const address = parts.addresses.peerOf(request)
   const { authorization } = request.headers
-  const caller = await parts.authenticator.packageClient({ authorization, address, topology: revision.topology })
+  const callerAt = (topology: number) => parts.authenticator.packageClient({ authorization, address, topology })
+  const caller = await callerAt(revision.topology)
   exchange.caller = caller
+  // Before anything is looked up: a token for one domain tells nothing of the others, not even whether there are any.
+  if (caller.kind !== 'anonymous' && caller.domain !== null && caller.domain !== names.domain) {
+    throw new RegistryError('forbidden', `This token is for the domain ${caller.domain} only`)
+  }
   const view = await parts.topology.find(names.domain, revision.topology)
-  if (!view) throw missing(caller, `Domain ${names.domain} does not exist`)
+  if (!view) throw missing(caller, route.action, `Domain ${names.domain} does not exist`)
   const owner = view.domain.owner
   const facts = { 'aws:SourceIp': address }
   const administrator = view.repositories.get(names.repository)?.administrator ?? null
@@ -135,18 +140,23 @@ async function enter(
     await ask(route.action, arn.package(parts.region, owner, names.domain, names.repository, name))
   } else if (caller.kind === 'anonymous') {
     // The name stands in the body: the handler asks as soon as it has read it.
-    throw new RegistryError('unauthenticated', 'Publishing needs a token')
-  } else if (caller.domain !== null && caller.domain !== names.domain) {
-    throw new RegistryError('forbidden', `This token is for domain ${caller.domain}`)
+    throw loginNeeded(route.action)
   }
-  const scope = { caller, facts, view, domain: view.domain, repository: readRepository(view, names.repository) }
+  const scope = {
+    caller,
+    callerAt,
+    facts,
+    view,
+    domain: view.domain,
+    repository: readRepository(view, names.repository),
+  }
   return { scope, read: { revision, index } }
 }
 
 /** Whoever is nobody learns nothing about what exists. */
-const missing = (caller: Caller, message: string): RegistryError =>
+const missing = (caller: Caller, action: string, message: string): RegistryError =>
   caller.kind === 'anonymous'
-    ? new RegistryError('unauthenticated', 'A token is needed')
+    ? loginNeeded(action)
     : new RegistryError('not_found', message, { resourceType: 'domain' })
 
 function contextOf(

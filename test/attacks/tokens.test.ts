@@ -1,12 +1,14 @@
 import { createHmac, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { operations } from '../../src/api/index.ts'
+import type { Client } from '../../src/cli/client.ts'
 import { publishNpm } from '../support/npm-publish.ts'
 import { uploadPypi } from '../support/pypi-upload.ts'
+import { allow, clientOf, createRole, policyOf, trusting } from '../support/roles.ts'
 import { startRegistry, type RegistryUser, type TestRegistry } from '../support/server.ts'
 import { buildWheel } from '../support/wheel.ts'
 
-// Tokens that are missing, forged, for something else, or over.
+// Tokens that are missing, forged, for something else, or over: those of users, and those that sessions of roles make.
 
 const ACCOUNT = '000000000000'
 let registry: TestRegistry
@@ -20,6 +22,28 @@ beforeAll(async () => {
   await registry.admin.client.call(operations.createRepository, { domain: 'other', repository: 'main' })
 })
 afterAll(() => registry[Symbol.asyncDispose]())
+
+const KINDS = ['user', 'role'] as const
+type Kind = (typeof KINDS)[number]
+
+/** A client of somebody who may do everything: the first user, or a session of a role that this user assumed. */
+async function callerOf(kind: Kind, at: TestRegistry): Promise<Client> {
+  const { client } = at.admin
+  if (kind === 'user') return client
+  const trust = [trusting(`arn:aws:iam::${ACCOUNT}:user/admin`)]
+  await createRole(client, { account: ACCOUNT, role: 'build', trust, rights: [allow('*')] }).catch((error: Error) => {
+    if (!/exists already/.test(error.message)) throw error
+  })
+  return clientOf(
+    at.url,
+    await client.assumeRole({ roleArn: `arn:aws:iam::${ACCOUNT}:role/build`, sessionName: 'run-7' }),
+  )
+}
+
+async function tokenOf(kind: Kind, at: TestRegistry, domain = 'local', duration?: number): Promise<string> {
+  const input = { domain, ...(duration !== undefined && { duration }) }
+  return (await (await callerOf(kind, at)).call(operations.getAuthorizationToken, input)).authorizationToken
+}
 
 const READS = [
   '/npm/local/main/secret-plan',
@@ -58,15 +82,19 @@ it('P-54 no token at all is not logged in', async () => {
   expect(await statusesWith(undefined)).toEqual([401])
 })
 
-it.each<[string, () => string]>([
+it.each<[string, (token: string) => string]>([
   ['garbage', () => 'Bearer garbage'],
   ['nothing', () => 'Bearer '],
   ['three dots', () => 'Bearer ...'],
-  ['another scheme', () => `Digest ${registry.token}`],
-  ['no scheme', () => registry.token],
-  ['its first half', () => `Bearer ${registry.token.slice(0, registry.token.length / 2)}`],
-  ['one bit less', () => `Bearer ${registry.token.slice(0, -4)}AAAA`],
-  ['something behind it', () => `Bearer ${registry.token} x`],
+  ['another scheme', (token) => `Digest ${token}`],
+  ['no scheme', (token) => token],
+  ['its first half', (token) => `Bearer ${token.slice(0, token.length / 2)}`],
+  ['all but its last character', (token) => `Bearer ${token.slice(0, -1)}`],
+  ['all but its first character', (token) => `Bearer ${token.slice(1)}`],
+  ['its header and its claims', (token) => `Bearer ${parts(token).slice(0, 2).join('.')}`],
+  ['some of its claims', (token) => `Bearer ${parts(token)[0]}.${parts(token)[1].slice(0, -8)}.${parts(token)[2]}`],
+  ['its end turned', (token) => `Bearer ${token.slice(0, -4)}${token.endsWith('AAAA') ? 'BBBB' : 'AAAA'}`],
+  ['something behind it', (token) => `Bearer ${token} x`],
   ['something very long', () => `Bearer ${'x'.repeat(8_000)}`],
   [
     'an access key',
@@ -76,8 +104,15 @@ it.each<[string, () => string]>([
   ['a password of another kind', () => `Basic ${Buffer.from('admin:admin').toString('base64')}`],
   ['no base64', () => 'Basic !!!'],
 ])('P-54 %s in place of a token is not logged in', async (_what, authorization) => {
-  await using others = await startRegistry() // of its own: so many failures are throttled soon
-  expect(await statusesWith(authorization(), others)).toEqual([401])
+  for (const kind of KINDS) {
+    await using others = await startRegistry() // of its own: so many failures are throttled soon
+    await publishNpm(others, { name: 'secret-plan', version: '1.0.0' })
+    const token = await tokenOf(kind, others)
+    const status = async () => (await others.fetch('/npm/local/main/secret-plan', { token })).status
+    expect(await status(), kind).toBe(200)
+    expect(await statusesWith(authorization(token), others), kind).toEqual([401])
+    expect(await status(), kind).toBe(200)
+  }
 })
 
 describe('forged tokens', () => {
@@ -184,15 +219,13 @@ describe('forged tokens', () => {
     // A new server for each: so many failures from one address would be throttled, which proves nothing.
     await using others = await startRegistry()
     const jwks = (await (await others.fetch('/.well-known/jwks.json')).json()) as Keys
-    const { name } = others.admin
-    expect(name).toBe('admin')
-    const forged = forge(others.token, jwks)
-    const response = await others.fetch('/npm/local/main/-/whoami', { token: forged })
-    expect(response.status).toBe(401)
-    const management = await others.fetch('/api/whoami', { token: forged })
-    expect(management.status).toBe(401)
-    // The true one still holds.
-    expect((await others.fetch('/npm/local/main/-/whoami')).status).toBe(200)
+    for (const kind of KINDS) {
+      const token = await tokenOf(kind, others)
+      for (const path of ['/npm/local/main/-/whoami', '/api/whoami']) {
+        expect((await others.fetch(path, { token: forge(token, jwks) })).status, `${kind} ${path}`).toBe(401)
+        expect((await others.fetch(path, { token })).status, 'the true one still holds').toBe(200)
+      }
+    }
   })
 
   it('P-55 the published key set has public keys only', async () => {
@@ -205,8 +238,8 @@ describe('forged tokens', () => {
 })
 
 describe('true tokens for something else', () => {
-  it('P-56 one of another domain is forbidden', async () => {
-    const token = await registry.admin.token('other')
+  it.each(KINDS)('P-56 one of another domain is forbidden (%s)', async (kind) => {
+    const token = await tokenOf(kind, registry, 'other')
     expect((await registry.fetch('/npm/other/main/-/ping', { token })).status).toBe(200)
     expect(await statusesWith(`Bearer ${token}`)).toEqual([403])
     expect(await publishNpm(registry, { name: 'intruder', version: '1.0.0' }, { token })).toMatchObject({ status: 403 })
@@ -216,10 +249,11 @@ describe('true tokens for something else', () => {
     })
   })
 
-  it('P-56 one of another installation is not known', async () => {
+  it.each(KINDS)('P-56 one of another installation is not known (%s)', async (kind) => {
     await using others = await startRegistry()
-    expect((await others.fetch('/npm/local/main/-/whoami')).status).toBe(200)
-    expect(await statusesWith(`Bearer ${others.token}`)).toEqual([401])
+    const token = await tokenOf(kind, others)
+    expect((await others.fetch('/npm/local/main/-/whoami', { token })).status).toBe(200)
+    expect(await statusesWith(`Bearer ${token}`)).toEqual([401])
   })
 
   it('P-56 one of a user who may read one repository is forbidden in the next', async () => {
@@ -237,9 +271,10 @@ describe('true tokens for something else', () => {
     expect(await statusesWith(`Bearer ${token}`)).toEqual([403])
   })
 
-  it('P-56 a token makes no token', async () => {
+  it.each(KINDS)('P-56 a token makes no token (%s)', async (kind) => {
     const path = `/v1/authorization-token?domain=local&domain-owner=${ACCOUNT}`
-    expect((await registry.fetch(path, { method: 'POST' })).status).toBe(403)
+    const token = await tokenOf(kind, registry)
+    expect((await registry.fetch(path, { method: 'POST', token })).status).toBe(403)
   })
 })
 
@@ -335,6 +370,54 @@ describe('what was taken back', () => {
     await expect(user.token()).rejects.toThrow(/invalid|not authorized/)
   })
 
+  const ROLE = { account: ACCOUNT, role: 'build' }
+  it.each<[string, number, (call: Client['call']) => Promise<unknown>]>([
+    ['the role', 401, (call) => call(operations.deleteRole, ROLE)],
+    ['its sessions', 401, (call) => call(operations.revokeRoleSessions, ROLE)],
+    ['the right', 403, (call) => call(operations.detachRolePolicy, { ...ROLE, policy: 'rights' })],
+    [
+      'the right, by a deny',
+      403,
+      (call) =>
+        call(operations.attachRolePolicy, {
+          ...ROLE,
+          policy: 'less',
+          document: policyOf({ ...allow('*'), Effect: 'Deny' }),
+        }),
+    ],
+  ])('P-58 %s: the next request with a token of a session is refused', async (_what, status, takeBack) => {
+    await using others = await startRegistry()
+    const session = await callerOf('role', others)
+    const { authorizationToken: token } = await session.call(operations.getAuthorizationToken, { domain: 'local' })
+    expect([await statusOf(others, token), await statusOf(others, token)]).toEqual([200, 200])
+    await takeBack(others.admin.client.call)
+    expect(await statusOf(others, token)).toBe(status)
+    expect(await publishNpm(others, { name: 'too-late', version: '1.0.0' }, { token })).toMatchObject({ status })
+    await expect(session.call(operations.getAuthorizationToken, { domain: 'local' })).rejects.toThrow(
+      /session is over|not authorized/,
+    )
+  })
+
+  it.each<[string, (call: Client['call'], user: RegistryUser) => Promise<unknown>]>([
+    [
+      'the access key',
+      (call, { name, key }) => call(operations.revokeAccessKey, { account: ACCOUNT, user: name, key: key.accessKeyId }),
+    ],
+    ['the user', (call, { name }) => call(operations.deleteUser, { account: ACCOUNT, user: name })],
+  ])('P-58 %s at the root of a session: its tokens end with it', async (_what, takeBack) => {
+    await using others = await startRegistry()
+    const user = await others.createUser('leaving', { statements: [allow('sts:AssumeRole')] })
+    const trust = [trusting(`arn:aws:iam::${ACCOUNT}:user/leaving`)]
+    await createRole(others.admin.client, { ...ROLE, trust, rights: [allow('*')] })
+    const roleArn = `arn:aws:iam::${ACCOUNT}:role/build`
+    const session = clientOf(others.url, await user.client.assumeRole({ roleArn, sessionName: 'run-7' }))
+    const { authorizationToken: token } = await session.call(operations.getAuthorizationToken, { domain: 'local' })
+    expect(await statusOf(others, token)).toBe(200)
+    await takeBack(others.admin.client.call, user)
+    expect(await statusOf(others, token)).toBe(401)
+    await expect(session.call(operations.whoAmI, {})).rejects.toThrow(/session is over/)
+  })
+
   it('P-58 a user made anew under the old name is somebody else', async () => {
     await using others = await startRegistry()
     const user = await others.createUser('bob', 'reader')
@@ -347,11 +430,10 @@ describe('what was taken back', () => {
   })
 })
 
-it('P-54 a token that expired a second ago is over', async () => {
+it.each(KINDS)('P-54 a token that expired a second ago is over (%s)', async (kind) => {
   await using others = await startRegistry()
   await publishNpm(others, { name: 'secret-plan', version: '1.0.0' })
-  const minted = await others.admin.client.call(operations.getAuthorizationToken, { domain: 'local', duration: 900 })
-  const { authorizationToken: token } = minted
+  const token = await tokenOf(kind, others, 'local', 900)
   const status = async () => (await others.fetch('/npm/local/main/secret-plan', { token })).status
   expect(await status()).toBe(200)
   others.passTime(898_000 - 2_000)

@@ -243,6 +243,14 @@ describe('with a registry and a receiver', () => {
     expect(failed.history[0]?.response).not.toContain('x7Kq')
   })
 
+  it('headers of its own are sent as they are, what is sent otherwise among them', async () => {
+    const headers = { Accept: 'application/vnd.example+json', 'X-Own': 'as given' }
+    await webhooks.create({ url: receiver.url, headers })
+    await publish(registry, '1.0.0')
+    const [sent] = await receiver.until(({ length }) => length === 1)
+    expect(sent?.headers).toMatchObject({ accept: headers.Accept, 'x-own': headers['X-Own'] })
+  })
+
   it('headers of its own do not forge what signs', async () => {
     const { secret } = await webhooks.create({ url: receiver.url, headers: { 'X-Webhook-Signature': 'v1,forged' } })
     await publish(registry, '1.0.0')

@@ -1,19 +1,21 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { chmod, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
-import { delimiter, join, resolve } from 'node:path'
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { Webhook } from 'standardwebhooks'
 import { expect, it } from 'vitest'
 import { clientHome, type ClientHome } from '../support/clients/home.ts'
-import { requireClient } from '../support/clients/require-client.ts'
+import { requireClient, requirePythonModule } from '../support/clients/require-client.ts'
 import { freePort } from '../support/free-port.ts'
-import { run } from '../support/clients/run.ts'
 import { startGranary } from '../support/granary.ts'
-import { readShellBlocks } from '../support/shell-blocks.ts'
+import { typePage } from '../support/typed-page.ts'
 import { startNpmUpstream, type NpmUpstream } from '../support/upstream/npm.ts'
 
 const CHECKOUT = resolve(import.meta.dirname, '../..')
 const PAGE = readFileSync(join(CHECKOUT, 'docs/events.md'), 'utf8')
+
+/** What verifies, with what it needs. */
+const LIBRARY = ['standardwebhooks', '@stablelib/base64', 'fast-sha256']
 
 /** A package of this checkout's node_modules, as the public registry has it. */
 async function publishInstalled(upstream: NpmUpstream, name: string): Promise<void> {
@@ -28,68 +30,34 @@ async function publishInstalled(upstream: NpmUpstream, name: string): Promise<vo
   await upstream.publish({ name, version: packageJson.version, packageJson, files: Object.fromEntries(files) })
 }
 
-/** The page has many commands, and npx takes longer to find each than it takes to run. */
-async function layNpx(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true })
-  await writeFile(
-    join(folder, 'npx'),
-    `#!/bin/sh\nshift\nexec '${process.execPath}' '${CHECKOUT}/bin/granary.js' "$@"\n`,
-  )
-  await chmod(join(folder, 'npx'), 0o755)
+/** Where a command of the page failed, the receiver that it started is still there. */
+async function endReceiver(folder: string): Promise<void> {
+  const pid = await readFile(join(folder, 'examples/webhook-receiver/receiver.pid'), 'utf8').catch(() => null)
+  if (pid !== null) process.kill(Number(pid))
 }
 
 it('docs/events.md: every command works as it stands there, and a publish starts a build', async (context) => {
   await requireClient(context, 'npm')
   await requireClient(context, 'webhook')
-  const blocks = readShellBlocks(PAGE)
-  expect(blocks.length).toBeGreaterThan(7)
   await using npmjs = await startNpmUpstream()
-  for (const name of ['standardwebhooks', '@stablelib/base64', 'fast-sha256']) await publishInstalled(npmjs, name)
+  for (const name of LIBRARY) await publishInstalled(npmjs, name)
   await using granary = await startGranary({
     env: { GRANARY_UPSTREAM_NPMJS: npmjs.url, GRANARY_ALLOW_PRIVATE_TARGETS: '127.0.0.1' },
   })
   await using home = await clientHome()
-  // Granary's folder as the reader of the page has it.
-  const folder = await home.project('granary')
-  await mkdir(join(folder, 'data'))
-  await cp(join(granary.data, 'credentials'), join(folder, 'data', 'credentials'))
-  const receiver = join(folder, 'examples', 'webhook-receiver')
-  await cp(join(CHECKOUT, 'examples', 'webhook-receiver'), receiver, {
-    recursive: true,
-    filter: (path) => !path.includes('node_modules'),
-  })
-  const asCopied = (await readdir(receiver)).toSorted()
-  const programs = join(home.folder, 'bin')
-  await layNpx(programs)
-
   const port = await freePort()
-  const kept = join(home.folder, 'exported')
-  await writeFile(kept, '')
-  const env = { ...home.env, GRANARY_URL: granary.url, PATH: [programs, home.env['PATH']].join(delimiter) }
-  const type = async (commands: string) => {
-    const typed = commands.replaceAll('127.0.0.1:9000', `127.0.0.1:${port}`).replaceAll('-port 9000', `-port ${port}`)
-    const script = `. ${kept}\n${typed}\nexport -p > ${kept}`
-    return { typed, ...(await run('bash', ['-e', '-o', 'pipefail', '-c', script], { cwd: folder, env })) }
-  }
-  const said: string[] = []
   try {
-    for (const { heading, commands } of blocks) {
-      const finished = await type(commands)
-      expect(finished, `${heading}: ${finished.typed}${finished.stdout}${finished.stderr}`).toMatchObject({ code: 0 })
-      said.push(finished.stdout)
-    }
+    const { stdout } = await typePage('docs/events.md', granary, home, {
+      examples: ['webhook-receiver'],
+      instead: { '127.0.0.1:9000': `127.0.0.1:${port}`, '-port 9000': `-port ${port}` },
+    })
+    expect(stdout).toContain('Webhook Tested')
+    expect(stdout).toContain('Building for npm acme hello 1.0.0 in main')
+    expect(stdout).toContain('It matches.')
+    expect(stdout).toMatch(/^State +disabled$/m)
   } finally {
-    await type(
-      '! test -e examples/webhook-receiver/receiver.pid || kill "$(cat examples/webhook-receiver/receiver.pid)"',
-    )
+    await endReceiver(await home.project('granary'))
   }
-  const output = said.join('')
-  expect(output).toContain('Webhook Tested')
-  expect(output).toContain('Building for npm acme hello 1.0.0 in main')
-  expect(output).toContain('It matches.')
-  expect(output).toMatch(/^State +disabled$/m)
-  expect(await readdir(folder)).toEqual(['data', 'examples'])
-  expect((await readdir(receiver)).toSorted()).toEqual(asCopied)
 })
 
 /** The only block of the page in that language. */
@@ -156,7 +124,7 @@ it('docs/events.md: the receiver in JavaScript verifies', async () => {
   await using home = await clientHome()
   const folder = await home.project('receiver')
   await mkdir(join(folder, 'node_modules', '@stablelib'), { recursive: true })
-  for (const name of ['standardwebhooks', '@stablelib/base64', 'fast-sha256'])
+  for (const name of LIBRARY)
     await cp(join(CHECKOUT, 'node_modules', name), join(folder, 'node_modules', name), { recursive: true })
   await writeFile(join(folder, 'receiver.mjs'), programIn('js'))
   await using receiver = await startReceiver(home, process.execPath, ['receiver.mjs'], folder)
@@ -164,10 +132,8 @@ it('docs/events.md: the receiver in JavaScript verifies', async () => {
 })
 
 it('docs/events.md: the receiver in Python verifies', async (context) => {
-  const python = await requireClient(context, 'python3')
   await using home = await clientHome()
-  const { code } = await python(home, ['-c', 'import standardwebhooks'])
-  if (code !== 0) context.skip('standardwebhooks is not installed for python3')
+  await requirePythonModule(context, home, 'standardwebhooks')
   const folder = await home.project('receiver')
   await writeFile(join(folder, 'receiver.py'), programIn('python'))
   await using receiver = await startReceiver(home, 'python3', ['receiver.py'], folder)

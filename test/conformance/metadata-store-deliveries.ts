@@ -113,6 +113,7 @@ export function deliveriesSuite(under: StoreUnderTest): void {
       await store.commit([fanOut('e1', ['wh_2', 'wh_1']), create('e1', 'wh_off')])
       expect(await store.listDueWebhooks(60)).toEqual(['wh_1', 'wh_2'])
       expect(await lease(60, 90, { of: 'wh_off' })).toEqual([])
+      expect(await store.deliveryBacklog()).toEqual({ pending: 2, dueSince: 60 })
       expect(idsOf(await lease(60, 90, { of: 'wh_2' }))).toEqual(['e1>wh_2'])
       expect(await store.listDueWebhooks(60)).toEqual(['wh_1'])
       await store.commit([{ change: 'enable-webhook', id: 'wh_off' }])

@@ -127,6 +127,24 @@ describe('roles', () => {
     expect(await operator.call(operations.listRoles, { account: HOME })).toEqual({ roles: [] })
   })
 
+  it('show whom they trusted by their ids once these are gone, so that nobody takes a namesake for them', async () => {
+    await using server = await startManagement()
+    const operator = clientOf(server.url, server.key)
+    const bob = `arn:aws:iam::${HOME}:user/bob`
+    const of = { account: HOME, user: 'bob' }
+    const { id } = await operator.call(operations.createUser, of)
+    const trust = policyOf(trusting(bob))
+    await operator.call(operations.createRole, { account: HOME, role: 'build', trust })
+    const shown = async () => (await operator.call(operations.listRoles, { account: HOME })).roles[0]?.trust ?? ''
+    expect(await shown()).toBe(trust)
+    await operator.call(operations.deleteUser, of)
+    await operator.call(operations.createUser, of)
+    expect(JSON.parse(await shown())).toEqual(JSON.parse(trust.replace(bob, id)))
+    await expect(
+      operator.call(operations.updateRole, { account: HOME, role: 'build', trust: await shown() }),
+    ).rejects.toThrow(/is not a principal/)
+  })
+
   it.each([3_599, 43_201, 3_600.5])('have no longest session of %d seconds', async (maxSessionSeconds) => {
     await using server = await startManagement()
     const operator = clientOf(server.url, server.key)

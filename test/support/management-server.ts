@@ -17,6 +17,7 @@ import { DEFAULTS, planBootstrap } from '../../src/registry/bootstrap.ts'
 import type { Connection } from '../../src/registry/model.ts'
 import { POLICY_PRESETS } from '../../src/registry/policy-presets.ts'
 import { createTopology, readTopologyCounter } from '../../src/registry/topology.ts'
+import { waking } from '../../src/send-events.ts'
 import { createManagement } from '../../src/server/management.ts'
 import { openSqlite } from '../../src/storage/sql/sqlite.ts'
 
@@ -43,7 +44,7 @@ export async function startManagement({ allowPrivate = [] }: { readonly allowPri
     resolve: (host, _options, found) => found(Object.assign(new Error(`no ${host} here`), { code: 'ENOTFOUND' }), []),
   })
   let woken = 0
-  const store = await openSqlite(':memory:', { clock })
+  const store = waking(await openSqlite(':memory:', { clock }), () => void (woken += 1))
   const sealer = createSealer(randomBytes(32))
   const key: TestKey = { accessKeyId: mintAccessKeyId(), secretAccessKey: mintSecret() }
   const user = { account: DEFAULTS.account, name: DEFAULTS.user, id: mintUserId(), createdAt: clock.now() }
@@ -82,7 +83,6 @@ export async function startManagement({ allowPrivate = [] }: { readonly allowPri
       region: 'us-east-1',
       operatorAccount: DEFAULTS.account,
       outbound,
-      wake: () => void (woken += 1),
     }),
     formats: [npm, pypi],
     config: { region: 'us-east-1', operatorAccount: DEFAULTS.account, publicUrls: [], version: '0.0.0' },

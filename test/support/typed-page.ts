@@ -17,6 +17,15 @@ export async function typePage(
   page: string,
   granary: Granary,
   home: ClientHome,
+  {
+    examples = [],
+    instead = {},
+  }: {
+    /** Folders of examples/ that the page works in. */
+    readonly examples?: readonly string[]
+    /** What is typed in place of what stands on the page. */
+    readonly instead?: Readonly<Record<string, string>>
+  } = {},
 ): Promise<{ readonly stdout: string; readonly stderr: string }> {
   const blocks = readShellBlocks(readFileSync(join(CHECKOUT, page), 'utf8'))
   expect(blocks.length).toBeGreaterThan(8)
@@ -24,6 +33,12 @@ export async function typePage(
   const folder = await home.project('granary')
   await mkdir(join(folder, 'data'))
   await cp(join(granary.data, 'credentials'), join(folder, 'data', 'credentials'))
+  for (const example of examples)
+    await cp(join(CHECKOUT, 'examples', example), join(folder, 'examples', example), {
+      recursive: true,
+      filter: (path) => !path.includes('node_modules', CHECKOUT.length),
+    })
+  const before = await filesIn(folder)
   const programs = await layNpx(join(home.folder, 'bin'))
   const env = { ...home.env, GRANARY_URL: granary.url, PATH: [programs, home.env['PATH']].join(delimiter) }
 
@@ -31,16 +46,22 @@ export async function typePage(
   await writeFile(kept, '')
   const written = { stdout: '', stderr: '' }
   for (const { heading, commands } of blocks) {
-    const typed = commands.replaceAll('http://127.0.0.1:8787', granary.url)
+    const typed = Object.entries({ 'http://127.0.0.1:8787': granary.url, ...instead }).reduce(
+      (text, [shown, meant]) => text.replaceAll(shown, meant),
+      commands,
+    )
     const script = `. ${kept}\n${typed}\nexport -p > ${kept}`
     const finished = await run('bash', ['-e', '-o', 'pipefail', '-c', script], { cwd: folder, env })
     expect(finished, `${heading}: ${typed}${finished.stdout}${finished.stderr}`).toMatchObject({ code: 0 })
     written.stdout += finished.stdout
     written.stderr += finished.stderr
   }
-  expect(await readdir(folder)).toEqual(['data'])
+  expect(await filesIn(folder)).toEqual(before)
   return written
 }
+
+const filesIn = async (folder: string): Promise<readonly string[]> =>
+  (await readdir(folder, { recursive: true })).toSorted()
 
 /** A page has fifty commands, and npx takes longer to find each than it takes to run. The tour's test has the real one. */
 async function layNpx(folder: string): Promise<string> {

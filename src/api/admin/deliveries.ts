@@ -41,7 +41,7 @@ const EXAMPLE = {
   eventType: 'CodeArtifact Package Version State Change',
   createdAt: '2026-09-21T13:33:20.000Z',
   state: 'dead',
-  reason: 'it was tried 11 times in 24 hours; the last time the receiver answered 500',
+  reason: 'it was tried 11 times within 24 hours; the last time the receiver answered 500',
   attempts: 11,
   firstAttemptAt: '2026-09-21T13:33:20.000Z',
   dueAt: null,

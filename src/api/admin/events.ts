@@ -71,8 +71,8 @@ const EXAMPLE_DATA = {
   account: '111122223333',
   time: '2026-09-21T13:33:20Z',
   region: 'us-east-1',
-  resources: [],
-  detail: { domainName: 'team', actor: EXAMPLE_ACTOR, sequenceNumber: 1 },
+  resources: ['arn:aws:codeartifact:us-east-1:111122223333:domain/team'],
+  detail: { domainName: 'team', actor: EXAMPLE_ACTOR, sequenceNumber: 1, eventDeduplicationId: EXAMPLE_ID },
 }
 const data = z
   .record(z.string(), z.unknown())

@@ -227,7 +227,7 @@ export const attachUserPolicy = operation({
   input: {
     ...ofUser,
     policy: path('policy', identityName),
-    document: body('document', z.string().min(1).max(7168).optional().describe('An IAM policy document: JSON text.')),
+    document: body('document', z.string().min(1).max(10_240).optional().describe('An IAM policy document: JSON text.')),
     preset: body(
       'preset',
       z

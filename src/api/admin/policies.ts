@@ -10,6 +10,9 @@ const side = z
 const statement = z.union([z.string(), z.int()]).describe('Its Sid, or its position in the document, counted from 0.')
 const found = z.object({ side, policy: z.string().describe('The name by which it is found again.'), statement })
 
+/** Characters of a whole context: conditions are compared with it while everybody else waits. */
+const MAX_CONTEXT = 4_096
+
 const text = (what: string) => z.string().min(1).max(2048).describe(what)
 
 export const explainPolicy = operation({
@@ -35,6 +38,10 @@ export const explainPolicy = operation({
             .string()
             .max(2048)
             .or(z.array(z.string().max(2048)).max(100)),
+        )
+        .refine(
+          (context) => JSON.stringify(context).length <= MAX_CONTEXT,
+          `must have at most ${MAX_CONTEXT} characters of JSON`,
         )
         .optional()
         .describe('What conditions look at besides who asks and when: `{"aws:SourceIp": "203.0.113.7"}`.'),

@@ -11,7 +11,11 @@ const role = z.object({
   id: z.string().describe('Never used again, also where the name is.'),
   arn: z.string(),
   createdAt: timestamp,
-  trust: z.string().describe('The trust policy as it was given: JSON text.'),
+  trust: z
+    .string()
+    .describe(
+      'The trust policy as it was given: JSON text. Users and roles that were deleted since are named by their ids.',
+    ),
   maxSessionSeconds: z.int().describe('The longest session.'),
   sessionsValidFrom: timestamp.describe('Sessions that began earlier are over.'),
 })
@@ -22,7 +26,7 @@ const policy = z.object({
 const trustDocument = z
   .string()
   .min(1)
-  .max(7168)
+  .max(4096)
   .describe('The trust policy, an IAM policy document that says who may assume the role: JSON text.')
 const maxSessionSeconds = z
   .int()
@@ -138,7 +142,7 @@ export const attachRolePolicy = operation({
   path: '/api/accounts/{account}/roles/{role}/policies/{policy}',
   input: {
     ...ofPolicy,
-    document: body('document', z.string().min(1).max(7168).optional().describe('An IAM policy document: JSON text.')),
+    document: body('document', z.string().min(1).max(10_240).optional().describe('An IAM policy document: JSON text.')),
     preset: body(
       'preset',
       z

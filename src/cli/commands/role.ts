@@ -5,6 +5,7 @@ import { readDocument } from '../document.ts'
 import { usage } from '../failure.ts'
 import { parseDuration } from '../notation.ts'
 import { table } from '../output.ts'
+import { trustWarningsOf } from '../policy-warnings.ts'
 import { accountOf, type Session } from '../session.ts'
 import { addAssume } from './assume-role.ts'
 import { examples } from './help.ts'
@@ -13,7 +14,7 @@ type Options = { readonly account?: string }
 type TrustOptions = Options & { readonly trust?: string; readonly maxSession?: string }
 
 /** The option that says whose roles a command is about. */
-export const ofRoleAccount = (command: Command): Command =>
+const ofRoleAccount = (command: Command): Command =>
   command.option('--account <id>', 'the account of the role, if it is not yours')
 
 const TRUST = 'the trust policy: who may assume the role; JSON or @FILE'
@@ -40,6 +41,10 @@ async function begin(
   return { client, account: await accountOf(client, options.account) }
 }
 
+function warnOf({ terminal }: Session, trust: string): void {
+  for (const warning of trustWarningsOf(trust)) terminal.err(`granary: warning: ${warning}\n`)
+}
+
 const seconds = (duration: string | undefined): number | undefined =>
   duration === undefined ? undefined : parseDuration(duration)
 
@@ -61,6 +66,7 @@ function addCreate(parent: Command, session: Session): void {
       const { client, account } = await begin(session, options, command)
       const maxSessionSeconds = seconds(options.maxSession)
       const made = await client.call(operations.createRole, { account, role: name, trust, maxSessionSeconds })
+      warnOf(session, trust)
       session.show(command, made, `Created ${made.arn}\n`)
     })
 }
@@ -105,6 +111,7 @@ function addUpdateTrust(parent: Command, session: Session): void {
       const { client, account } = await begin(session, options, command)
       const maxSessionSeconds = seconds(options.maxSession)
       const updated = await client.call(operations.updateRole, { account, role: name, trust, maxSessionSeconds })
+      if (trust !== undefined) warnOf(session, trust)
       session.show(command, updated, `Updated ${updated.arn}\n`)
     })
 }

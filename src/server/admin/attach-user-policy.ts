@@ -1,5 +1,6 @@
 import { attachUserPolicy } from '../../api/admin/identities.ts'
 import { planAttachPolicy } from '../../auth/identities.ts'
+import { refuseMore } from '../../auth/quotas.ts'
 import { handler } from '../handler.ts'
 import { readUser } from '../read-user.ts'
 import { actOf } from './act.ts'
@@ -10,6 +11,10 @@ export const attachUserPolicyHandler = handler(
   async (input, { parts, target: { account }, manage }) => {
     const document = readAttachedDocument(input)
     const user = await readUser(parts.store, account, input.user)
+    const others = (await parts.store.listIdentityPolicies(account, user.name)).filter(
+      ({ name }) => name !== input.policy,
+    )
+    refuseMore('policies of a user or role', others.length)
     await parts.store.commit(planAttachPolicy(user, { name: input.policy, document }, actOf(manage)))
     return { name: input.policy, document }
   },

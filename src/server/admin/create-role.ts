@@ -1,5 +1,6 @@
 import { createRole } from '../../api/admin/roles.ts'
 import { mintRoleId } from '../../auth/identifiers.ts'
+import { refuseMore } from '../../auth/quotas.ts'
 import { planCreateRole } from '../../auth/roles.ts'
 import { handler } from '../handler.ts'
 import { actOf } from './act.ts'
@@ -9,6 +10,7 @@ import { readTrust } from './trust.ts'
 const MAX_SESSION_SECONDS = 3_600
 
 export const createRoleHandler = handler(createRole, async (input, { parts, target: { account }, manage }) => {
+  refuseMore('roles of an account', (await parts.store.listRoles(account)).length)
   const { role, changes } = planCreateRole(
     {
       account,
@@ -20,5 +22,5 @@ export const createRoleHandler = handler(createRole, async (input, { parts, targ
     actOf(manage),
   )
   await parts.store.commit(changes)
-  return roleJson(role)
+  return roleJson(parts.store, role)
 })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { npm } from '../../formats/npm/index.ts'
 import { pypi } from '../../formats/pypi/index.ts'
 import type { ManagementParts } from '../handler.ts'
-import { parseSubject } from './explained-subject.ts'
+import { parseSubject, questionAbout } from './explained-subject.ts'
 
 const parts = { config: { region: 'eu-west-1' }, formats: [npm, pypi] } as unknown as ManagementParts
 const ARN = 'arn:aws:codeartifact:eu-west-1:111122223333'
@@ -49,4 +49,13 @@ describe('what is asked about', () => {
   ])('%j is refused', (text) => {
     expect(() => parseSubject(parts, text)).toThrow(expect.objectContaining({ code: 'invalid' }))
   })
+})
+
+it('whether a domain may be made is not for the policies of one that is there', async () => {
+  const view = { domain: { owner: account }, repositories: new Map() }
+  const there = { ...parts, topology: { find: async () => view } } as unknown as ManagementParts
+  const subject = parseSubject(there, `${ARN}:domain/team`)
+  const ask = (action: string) => questionAbout(there, subject, { caller: { kind: 'anonymous' }, action, topology: 1 })
+  expect(await ask('codeartifact:CreateDomain')).toMatchObject({ identityPoliciesOnly: true })
+  expect(await ask('codeartifact:DescribeDomain')).toMatchObject({ identityPoliciesOnly: false })
 })

@@ -83,7 +83,8 @@ export async function questionAbout(
   return {
     ...question,
     owner: account,
-    identityPoliciesOnly: there === undefined || operation?.ignoresResourcePolicies === true,
+    identityPoliciesOnly:
+      there === undefined || operation?.resource === 'new-domain' || operation?.ignoresResourcePolicies === true,
     // Only the domain's policy can say who may make a repository.
     ...(repository &&
       operation?.resource !== 'new-repository' && {

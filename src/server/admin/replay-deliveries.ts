@@ -21,7 +21,6 @@ export const replayDeliveriesHandler = handler(
     })
     const { replayed, changes } = planReplayDeliveries(manage, webhook, items)
     await parts.store.commit(changes).catch(lookAgain)
-    parts.webhooks.wake()
     return { replayed: replayed.length, next }
   },
 )

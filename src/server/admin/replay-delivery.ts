@@ -13,6 +13,5 @@ export const replayDeliveryHandler = handler(replayDelivery, async (input, { par
     throw new RegistryError('conflict', `Delivery ${delivery.id} is pending: it is on its way already`)
   }
   await parts.store.commit(changes)
-  parts.webhooks.wake()
   return deliveryJson(await readDelivery(parts.store, account, delivery.id))
 })

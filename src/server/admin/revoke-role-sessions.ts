@@ -13,6 +13,6 @@ export const revokeRoleSessionsHandler = handler(
     const was = await readRole(parts.store, account, input.role)
     const { role, changes } = planRevokeSessions(was, topology, actOf(manage))
     await parts.store.commit(changes)
-    return roleJson(role)
+    return roleJson(parts.store, role)
   },
 )

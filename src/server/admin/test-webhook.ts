@@ -12,7 +12,6 @@ export const testWebhookHandler = handler(testWebhook, async (input, { parts, ta
   const { event, delivery, changes } = planTestWebhook(manage, webhook)
   await countTest(parts, webhook.id)
   await parts.store.commit(changes)
-  parts.webhooks.wake()
   return { event: event.id, delivery }
 })
 

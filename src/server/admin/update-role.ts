@@ -17,5 +17,5 @@ export const updateRoleHandler = handler(updateRole, async (input, { parts, targ
   const trust = document === undefined ? undefined : await readTrust(parts, document)
   const { role, changes } = planUpdateRole(was, { trust, maxSessionSeconds }, topology, actOf(manage))
   await parts.store.commit(changes)
-  return roleJson(role)
+  return roleJson(parts.store, role)
 })

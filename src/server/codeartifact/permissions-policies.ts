@@ -9,7 +9,7 @@ import type { ResourcePolicy } from '../../registry/model.ts'
 import { arn } from '../../registry/names.ts'
 import { pinPrincipals } from '../../registry/pin-principals.ts'
 import type { HandlerContext } from '../handler.ts'
-import { showDocument } from './shown-document.ts'
+import { showDocument } from '../shown-document.ts'
 
 // What the six operations on permissions policies have in common: a domain and a repository differ in nothing but their ARN.
 

@@ -11,12 +11,10 @@ export const updateRepositoryHandler = handler(updateRepository, async (input, c
     manage,
   } = context
   const upstreams = input.upstreams && parseUpstreams(input.upstreams)
+  // Before the plan, whose refusals tell what there is.
+  const added = (upstreams ?? []).filter((upstream) => !was.upstreams.includes(upstream))
+  await requireUpstreams(context, view, added)
   const { repository, changes } = planUpdateRepository(manage, view, was, { description: input.description, upstreams })
-  await requireUpstreams(
-    context,
-    view,
-    repository.upstreams.filter((upstream) => !was.upstreams.includes(upstream)),
-  )
   await parts.store.commit(changes)
   return { repository: describeRepository(parts.config.region, view.domain, view.connections, repository) }
 })

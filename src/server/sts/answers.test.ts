@@ -6,7 +6,7 @@ describe('an answer', () => {
   it('is named after its action and has the id of its request', () => {
     expect(stsAnswer('GetCallerIdentity', [['Arn', 'arn:x']], 'id-1')).toEqual({
       status: 200,
-      headers: { 'content-type': 'text/xml', 'cache-control': 'no-store', 'x-amzn-requestid': 'id-1' },
+      headers: { 'content-type': 'text/xml', 'cache-control': 'no-store' },
       body:
         '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">' +
         '<GetCallerIdentityResult><Arn>arn:x</Arn></GetCallerIdentityResult>' +

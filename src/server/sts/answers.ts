@@ -12,7 +12,7 @@ const HEADERS = { 'content-type': 'text/xml', 'cache-control': 'no-store' }
 /** `action`: AssumeRole, say, after which the answer's elements are named. */
 export const stsAnswer = (action: string, result: readonly Element[], requestId: string): StsResponse => ({
   status: 200,
-  headers: { ...HEADERS, 'x-amzn-requestid': requestId },
+  headers: HEADERS,
   body: document(`${action}Response`, [
     [`${action}Result`, result],
     ['ResponseMetadata', [['RequestId', requestId]]],
@@ -37,7 +37,6 @@ export function stsError(error: unknown, requestId: string): StsResponse {
     status,
     headers: {
       ...HEADERS,
-      'x-amzn-requestid': requestId,
       ...(retryAfter !== undefined && { 'retry-after': String(Math.ceil(retryAfter)) }),
     },
     body: document('ErrorResponse', [

@@ -24,11 +24,13 @@ type Asking = { readonly caller: KnownCaller; readonly facts: RequestFacts }
 export async function assumeRole(parts: Parts, request: StsRequest, asking: Asking): Promise<readonly Element[]> {
   const { caller } = asking
   // Before anything is looked up: whatever is taken back from now on ends the session, too.
-  const issuedAt = parts.clock.now()
+  const now = parts.clock.now()
   if (caller.domain !== null) throw refusal('A token cannot assume roles: sign the request with an access key')
   const input = readInput(request)
   const role = await requireRole(parts, input, asking)
   checkDuration(input, role, caller)
+  // Another process whose clock is ahead may have made the role or ended its sessions: this one begins after that.
+  const issuedAt = Math.max(now, role.sessionsValidFrom)
   const { RoleSessionName: sessionName, DurationSeconds: durationSeconds, Policy: sessionPolicy } = input
   const credentials = parts.sessions.issue({
     assumed: {
@@ -40,9 +42,9 @@ export async function assumeRole(parts: Parts, request: StsRequest, asking: Aski
       issuedAt,
       accessKeyId: caller.kind === 'user' ? caller.credential : caller.accessKeyId,
     },
-    expiresAt: (Math.floor(issuedAt / 1000) + durationSeconds) * 1000,
+    expiresAt: (Math.floor(now / 1000) + durationSeconds) * 1000,
   })
-  const act = { actor: actorOf(caller), now: issuedAt, eventId: randomUUID() }
+  const act = { actor: actorOf(caller), now, eventId: randomUUID() }
   await parts.store.commit(planAssumeRole(role, { sessionName, durationSeconds }, act))
   return describe(role, input, credentials)
 }

@@ -39,8 +39,11 @@ export function deliveryQueue(source: Source): DeliveryQueue {
       const [row] = await executor.all(
         queries
           .selectFrom('deliveries')
-          .select((eb) => [eb.fn.countAll<number>().as('pending'), eb.fn.min('due_at').as('due_since')])
-          .where('state', '=', PENDING)
+          .innerJoin('webhooks', 'webhooks.id', 'deliveries.webhook')
+          .select((eb) => [eb.fn.countAll<number>().as('pending'), eb.fn.min('deliveries.due_at').as('due_since')])
+          .where('deliveries.state', '=', PENDING)
+          // What waits for somebody to enable its webhook is nobody's delay.
+          .where('webhooks.disabled_at', 'is', null)
           .compile(),
       )
       return { pending: row?.pending ?? 0, dueSince: row?.due_since ?? null }

@@ -31,19 +31,27 @@ const isRequired = (name: string): boolean => {
   return required === 'all' || required.split(',').includes(name)
 }
 
+type TestContext = { readonly skip: (note: string) => never }
+
+function missing(context: TestContext, name: string): never {
+  if (isRequired(name)) throw new Error(`${name} is not installed, and GRANARY_TEST_REQUIRE asks for it`)
+  return context.skip(`${name} is not installed`)
+}
+
+/** As `requireClient`, for a library of Python's. */
+export async function requirePythonModule(context: TestContext, home: ClientHome, name: string): Promise<void> {
+  const python = await requireClient(context, 'python3')
+  const { code } = await python(home, ['-c', `import ${name}`])
+  if (code !== 0) missing(context, name)
+}
+
 /**
  * The real client, or the end of this test: it is skipped, and the report names the client that is missing. Where
  * GRANARY_TEST_REQUIRE is `all` or lists the client, the test fails instead. `context` is what vitest hands to a test.
  */
-export async function requireClient(
-  context: { readonly skip: (note: string) => never },
-  name: ClientName,
-): Promise<Client> {
+export async function requireClient(context: TestContext, name: ClientName): Promise<Client> {
   const program = await findProgram(name)
-  if (program === undefined) {
-    if (isRequired(name)) throw new Error(`${name} is not installed, and GRANARY_TEST_REQUIRE asks for it`)
-    return context.skip(`${name} is not installed`)
-  }
+  if (program === undefined) return missing(context, name)
   return (home, args, options = {}) =>
     run(program, args, { cwd: home.folder, ...options, env: { ...home.env, ...options.env } })
 }

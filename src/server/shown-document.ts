@@ -1,6 +1,6 @@
-import type { ResourcePolicy } from '../../registry/model.ts'
-import { parseAccountId } from '../../registry/names.ts'
-import type { IdentityReads } from '../../registry/ports.ts'
+import type { PinnedPrincipals } from '../registry/model.ts'
+import { parseAccountId } from '../registry/names.ts'
+import type { IdentityReads } from '../registry/ports.ts'
 
 type Store = Pick<IdentityReads, 'findUser' | 'findRole'>
 
@@ -10,7 +10,7 @@ type Store = Pick<IdentityReads, 'findUser' | 'findRole'>
  */
 export async function showDocument(
   store: Store,
-  { document, principals }: Pick<ResourcePolicy, 'document' | 'principals'>,
+  { document, principals }: { readonly document: string; readonly principals: PinnedPrincipals },
 ): Promise<string> {
   const gone = new Map<string, string>()
   for (const [principal, id] of Object.entries(principals)) {
