@@ -38,6 +38,7 @@ import { createManagement } from './server/management.ts'
 import { createMetrics } from './server/metrics.ts'
 import { startWorkers } from './server/workers.ts'
 import { collectPeriodically } from './storage/blobs/collect.ts'
+import { keepSmallInMemory } from './storage/blobs/small-in-memory.ts'
 import { usedBlobs } from './storage/blobs/used-blobs.ts'
 import { verifiedOnce } from './storage/blobs/verified-once.ts'
 import { UnusableStoreError } from './storage/sql/unusable-store.ts'
@@ -49,6 +50,8 @@ export const VERSION = packageJson.version
 export const FORMATS: readonly Format[] = [npm, pypi]
 
 const KEPT_FILES_BYTES = 2e9
+/** Of small files that are asked for again and again, in memory. */
+const SMALL_FILES_BYTES = 16e6
 
 export type RunningServer = {
   readonly url: string
@@ -69,8 +72,12 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
 
 async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promise<RunningServer> {
   const { blobs: stored, sealer, clock, ...installation } = open.use(await openInstallation(config))
-  const blobs = verifiedOnce(stored, (sha256) =>
-    log.error({ sha256 }, 'a stored file is not what its name says: if it was cached it is fetched again'),
+  // Outermost first: bytes that are kept in memory were verified when they were read.
+  const blobs = keepSmallInMemory(
+    verifiedOnce(stored, (sha256) =>
+      log.error({ sha256 }, 'a stored file is not what its name says: if it was cached it is fetched again'),
+    ),
+    SMALL_FILES_BYTES,
   )
   const connections = publicConnections(definedOnly(config.upstreams))
   const { installation: issuer, isFirst } = await firstStart(

@@ -255,6 +255,8 @@ export interface MetadataStore
 export interface ReadableBlob extends AsyncDisposable {
   /** Bytes in all; null as long as that is not known. */
   readonly size: number | null
+  /** All of it, where it lies in memory anyhow. Not to be written to. */
+  readonly bytes?: Uint8Array
   /**
    * Reads into `into` from `position` and returns how many bytes it read; 0 only at the end. Waits for bytes that have not
    * arrived. Throws if they never will.

@@ -12,6 +12,7 @@ import type {
   Repository,
   Tag,
 } from './model.ts'
+import type { FindAsset } from './found-assets.ts'
 import { displayName, type ConnectionName, type PackageName } from './names.ts'
 import { isOwned, mayAskUpstream, type OriginFacts } from './origin.ts'
 import type { BlobStore, Clock, FoundAsset, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
@@ -75,6 +76,7 @@ export type ReadParts = {
   readonly blobs: BlobStore
   readonly upstream: Upstream
   readonly clock: Clock
+  readonly findAsset: FindAsset
   /** Remembers that a blob was of use. */
   readonly used: (sha256: Hex) => void
   /** A retention that failed does not fail the download; it is reported here. */
@@ -203,13 +205,8 @@ export async function openAsset(
   options: ReadOptions,
 ): Promise<OpenedAsset> {
   const along = searchPath(scope.view, scope.repository.name)
-  const found = await parts.store.findAsset(
-    scope.domain.name,
-    along.map((repository) => repository.name),
-    name.format,
-    name.key,
-    select.file,
-  )
+  const names = along.map((repository) => repository.name)
+  const found = await parts.findAsset(scope, names, name, select.file)
   if (found && (select.path === undefined || found.asset.path === select.path)) {
     const opened = await openHeld(parts, scope, name, found, select)
     if (opened) return opened

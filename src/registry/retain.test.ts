@@ -20,6 +20,7 @@ const retention: Retention = {
     view: { counter: 1, domain, repositories: new Map(), connections: new Map(), rules: [] },
     domain,
     repository,
+    packageCounter: null,
   },
   name,
   file: {

@@ -139,7 +139,14 @@ async function enter(
   } else if (caller.domain !== null && caller.domain !== names.domain) {
     throw new RegistryError('forbidden', `This token is for domain ${caller.domain}`)
   }
-  const scope = { caller, facts, view, domain: view.domain, repository: readRepository(view, names.repository) }
+  const scope = {
+    caller,
+    facts,
+    view,
+    domain: view.domain,
+    repository: readRepository(view, names.repository),
+    packageCounter: name ? revision.package : null,
+  }
   return { scope, read: { revision, index } }
 }
 

@@ -89,7 +89,7 @@ async function startNpm({ largestPublish = 10_000_000, mayPublish = true } = {})
       connections: new Map(),
       rules: [],
     }
-    const scope: Scope = { caller, view, domain, repository }
+    const scope: Scope = { caller, view, domain, repository, packageCounter: null }
     try {
       const context: RequestContext = {
         scope,

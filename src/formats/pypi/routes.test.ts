@@ -136,6 +136,7 @@ async function start(require: RequirePackageAction = async () => {}, limits: Upl
     caller,
     domain,
     repository,
+    packageCounter: null,
     view: {
       counter: 1,
       domain,
