@@ -1,5 +1,5 @@
 import { curate, rulesFor } from '../policy/curation/curate.ts'
-import type { CurationRule, VersionFacts } from '../policy/curation/rule.ts'
+import type { CurationRule, Finding, VersionFacts } from '../policy/curation/rule.ts'
 import { RegistryError } from './errors.ts'
 import type {
   CachedIndex,
@@ -184,12 +184,11 @@ function refuseHeld(scope: Scope, name: PackageName, facts: VersionFacts, now: I
   if (!allowed) throw heldError(name, facts.version, findings)
 }
 
-export function heldError(
-  name: PackageName,
-  version: string,
-  findings: readonly { rule: string; reason: string }[],
-): RegistryError {
-  const why = findings.map((finding) => `${finding.reason} (rule ${finding.rule})`).join('; ')
+const releasedAt = (until: Instant | null): string =>
+  until === null ? '' : `; it is released at ${new Date(until).toISOString()}`
+
+export function heldError(name: PackageName, version: string, findings: readonly Finding[]): RegistryError {
+  const why = findings.map(({ rule, reason, until }) => `${reason}${releasedAt(until)} (rule ${rule})`).join('; ')
   return new RegistryError('held', `${displayName(name)} ${version} is held back: ${why}`, {
     resourceType: 'package-version',
     resourceId: displayName(name),

@@ -9,6 +9,7 @@ import type { CachedIndex, Connection } from '../registry/model.ts'
 import { displayName, type FormatId, type PackageName } from '../registry/names.ts'
 import type { BlobStore, IndexAnswer, MetadataStore, Upstream } from '../registry/ports.ts'
 import { ask, isOutage, originOf, outage, type AskParts } from './ask.ts'
+import { withFirstSeen } from './first-seen.ts'
 import { freshUntil, FRESHNESS, planFetch, type Conditions } from './freshness.ts'
 import { SingleFlight, type Settling } from './single-flight.ts'
 import { within } from './within.ts'
@@ -227,7 +228,7 @@ async function keep(
   return put(parts, connection, name, {
     state: 'present',
     document: { sha256, size },
-    facts: read.facts,
+    facts: withFirstSeen(read.facts, cached?.facts ?? null, parts.clock.now()),
     etag: headers['etag'] ?? null,
     lastModified: headers['last-modified'] ?? null,
     freshUntil: freshUntil(headers, parts.clock.now(), 'present'),
