@@ -12,6 +12,7 @@ import type {
   Hex,
   IdentityPolicy,
   IndexFile,
+  IndexVersion,
   Instant,
   NameRecord,
   Package,
@@ -326,6 +327,14 @@ export type Download = {
   readonly landed: Promise<Landed>
 }
 
+/** One version of an index and its file, as the upstream told of it alone. */
+export type OfferedVersion = {
+  readonly version: IndexVersion
+  readonly file: IndexFile
+  /** What the format keeps about the version, as JSON text: npm's manifest. */
+  readonly metadata: string
+}
+
 export interface Upstream {
   /**
    * What the connection offers under a name: from the cache while fresh, else asked anew. A failing upstream yields the
@@ -342,6 +351,16 @@ export interface Upstream {
       force?: boolean
     },
   ): Promise<IndexAnswer>
+  /**
+   * The version that a file belongs to, asked for by itself: small, but without its time of publishing. undefined where the
+   * upstream does not answer that, whatever the reason: its index decides then.
+   */
+  findVersionOf(
+    connection: Connection,
+    name: PackageName,
+    file: string,
+    options: { deadline: Instant },
+  ): Promise<OfferedVersion | undefined>
   /** One request upstream per file and process, however many ask. A caller that goes away does not end it. */
   download(
     connection: Connection,

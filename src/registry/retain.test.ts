@@ -23,6 +23,7 @@ const retention: Retention = {
     packageCounter: null,
   },
   name,
+  metadata: null,
   file: {
     file: 'left-pad-1.0.0.tgz',
     version: '1.0.0',

@@ -62,6 +62,7 @@ async function startNpm({ largestPublish = 10_000_000, mayPublish = true } = {})
     upstream: {
       readIndex: () => Promise.reject(new Error('no upstream')),
       download: () => Promise.reject(new Error('no upstream')),
+      findVersionOf: async () => undefined,
       readSideCar: () => Promise.reject(new Error('no upstream')),
     },
     used: () => {},

@@ -15,6 +15,10 @@ function findingsOf({ id, rule }: CurationRule, facts: VersionFacts, now: number
 export const rulesFor = (rules: readonly CurationRule[], repository: string): readonly CurationRule[] =>
   rules.filter((rule) => rule.repository === null || rule.repository === repository)
 
+/** Whether a decision may hang on when a version was published. */
+export const asksForTime = (rules: readonly CurationRule[]): boolean =>
+  rules.some(({ rule }) => rule.kind === 'minimum-age')
+
 /** Every rule is asked; one finding holds the version. */
 export function curate(rules: readonly CurationRule[], facts: VersionFacts, now: number): Curated {
   const findings = rules.flatMap((rule) => findingsOf(rule, facts, now))
