@@ -40,7 +40,7 @@ export async function findUpstream(
   scope: Scope,
   name: PackageName,
   along: readonly Repository[],
-  options: ReadOptions & { force?: boolean },
+  options: ReadOptions & { force?: boolean; wasHere?: boolean },
 ) {
   const asked: { connection: ConnectionName; revision: number }[] = []
   let absent: { connection: Connection; repository: Repository; index: CachedIndex; stale: boolean } | null = null
@@ -49,6 +49,7 @@ export async function findUpstream(
       deadline: options.deadline,
       whileRevalidating: options.whileRevalidating ?? true,
       force: options.force ?? false,
+      wasHere: options.wasHere ?? false,
     })
     asked.push({ connection: connection.name, revision: index.revision })
     if (index.state === 'present') return { connection, repository, index, stale, asked }

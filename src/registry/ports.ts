@@ -347,6 +347,8 @@ export interface Upstream {
       deadline: Instant
       /** Serve a stale copy at once and ask behind it. */
       whileRevalidating?: boolean
+      /** Something of it was fetched: an upstream that denies it may be mistaken, and is asked again soon. */
+      wasHere?: boolean
       /** Ask even if the copy is fresh (a client sent `Cache-Control: no-cache`, or an operator refreshes). */
       force?: boolean
     },

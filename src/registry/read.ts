@@ -99,7 +99,8 @@ export async function readPackage(
   const names = along.map((repository) => repository.name)
   const facts = await originFacts(parts, scope, name)
   const mayAsk = (options.askUpstream ?? true) && mayAskUpstream(facts, along)
-  const told = mayAsk ? await findUpstream(parts, scope, name, along, options).catch(outageOf) : null
+  const wasHere = facts.record?.ingested ?? false
+  const told = mayAsk ? await findUpstream(parts, scope, name, along, { ...options, wasHere }).catch(outageOf) : null
   const asked = told instanceof RegistryError ? null : told
   const [held, tags] = await Promise.all([
     parts.store.listVersions(scope.domain.name, names, name.format, name.key),

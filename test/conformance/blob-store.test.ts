@@ -22,7 +22,7 @@ blobStoreConformance('files, small ones in memory', async () => {
   const data = await mkdtemp(join(tmpdir(), 'granary-blobs-'))
   const files = await openFilesystemBlobs(join(data, 'blobs'), { tmp: join(data, 'tmp'), now })
   return {
-    blobs: keepSmallInMemory(files, 1e6),
+    blobs: keepSmallInMemory(files, { limitBytes: 1e6, onCorrupt: () => {} }),
     passHours,
     [Symbol.asyncDispose]: () => rm(data, { recursive: true }),
   }

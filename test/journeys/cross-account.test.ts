@@ -195,8 +195,14 @@ describe.each([
     type Explained = { allowed: boolean; decidedBy: { statement: string } | null }
     const explained = await here.json<Explained>(
       ownerHome,
-      ...['policy', 'explain', '--principal', BOB, '--action', 'codeartifact:ReadFromRepository'],
-      ...['--resource', `arn:aws:codeartifact:us-east-1:${OWNER}:repository/acme/main`],
+      'policy',
+      'explain',
+      '--principal',
+      BOB,
+      '--action',
+      'codeartifact:ReadFromRepository',
+      '--resource',
+      `arn:aws:codeartifact:us-east-1:${OWNER}:repository/acme/main`,
     )
     expect(explained).toMatchObject({ allowed: false, decidedBy: { statement: 'NotBob' } })
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { ByteLru } from '../../registry/byte-lru.ts'
 import type { Hex } from '../../registry/model.ts'
 import type { BlobStore, ReadableBlob } from '../../registry/ports.ts'
@@ -13,7 +14,10 @@ const SEEN_ONCE = 20_000
  * push out what is hot. Bytes are named by their hash and never change, so several processes need not agree on anything;
  * whether a file may still be had at all is for the metadata to say.
  */
-export function keepSmallInMemory(blobs: BlobStore, limitBytes: number): BlobStore {
+export function keepSmallInMemory(
+  blobs: BlobStore,
+  { limitBytes, onCorrupt }: { readonly limitBytes: number; readonly onCorrupt: (sha256: Hex) => void },
+): BlobStore {
   const kept = new ByteLru<ReadableBlob & { readonly size: number }>(limitBytes)
   const seen = new Set<Hex>()
 
@@ -33,7 +37,13 @@ export function keepSmallInMemory(blobs: BlobStore, limitBytes: number): BlobSto
       const blob = await blobs.open(sha256, expected)
       if (!blob || blob.size > LARGEST || !isSecond(sha256)) return blob
       await using file = blob
-      const inMemory = inMemoryOf(await readAll(file))
+      const bytes = await readAll(file)
+      // It may have gone bad since it was verified, and what is kept here would outlive its repair.
+      if (createHash('sha256').update(bytes).digest('hex') !== sha256) {
+        onCorrupt(sha256)
+        return undefined
+      }
+      const inMemory = inMemoryOf(bytes)
       kept.set(sha256, inMemory, inMemory.size)
       return inMemory
     },
