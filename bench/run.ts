@@ -13,7 +13,7 @@ import { principals } from './cases/principals.ts'
 import { coldStorm } from './cases/storm.ts'
 import { tarball } from './cases/tarball.ts'
 import { hasWrk } from './load.ts'
-import { startMirror } from './mirror/start.ts'
+import { startMirror } from '../test/support/mirror/start.ts'
 import type { PeerName } from './peers/peer.ts'
 import { isMet, print, type Result } from './report.ts'
 

@@ -21,7 +21,7 @@ import { MAINTENANCE } from './maintenance.ts'
 import { createOutbound } from './outbound/outbound.ts'
 import { createAuthorizer } from './registry/authorize.ts'
 import { DEFAULTS } from './registry/bootstrap.ts'
-import type { Connection } from './registry/model.ts'
+import type { Connection, Hex } from './registry/model.ts'
 import { arn, type FormatId } from './registry/names.ts'
 import type { MetadataStore } from './registry/ports.ts'
 import { RegistryError } from './registry/errors.ts'
@@ -38,6 +38,7 @@ import { createManagement } from './server/management.ts'
 import { createMetrics } from './server/metrics.ts'
 import { startWorkers } from './server/workers.ts'
 import { collectPeriodically } from './storage/blobs/collect.ts'
+import { keepSmallInMemory } from './storage/blobs/small-in-memory.ts'
 import { usedBlobs } from './storage/blobs/used-blobs.ts'
 import { verifiedOnce } from './storage/blobs/verified-once.ts'
 import { UnusableStoreError } from './storage/sql/unusable-store.ts'
@@ -49,6 +50,8 @@ export const VERSION = packageJson.version
 export const FORMATS: readonly Format[] = [npm, pypi]
 
 const KEPT_FILES_BYTES = 2e9
+/** Of small files that are asked for again and again, in memory. */
+const SMALL_FILES_BYTES = 16e6
 
 export type RunningServer = {
   readonly url: string
@@ -69,9 +72,9 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
 
 async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promise<RunningServer> {
   const { blobs: stored, sealer, clock, ...installation } = open.use(await openInstallation(config))
-  const blobs = verifiedOnce(stored, (sha256) =>
-    log.error({ sha256 }, 'a stored file is not what its name says: if it was cached it is fetched again'),
-  )
+  const onCorrupt = (sha256: Hex) =>
+    log.error({ sha256 }, 'a stored file is not what its name says: if it was cached it is fetched again')
+  const blobs = keepSmallInMemory(verifiedOnce(stored, onCorrupt), { limitBytes: SMALL_FILES_BYTES, onCorrupt })
   const connections = publicConnections(definedOnly(config.upstreams))
   const { installation: issuer, isFirst } = await firstStart(
     { store: installation.store, sealer, clock, data: config.data, connections },
@@ -286,9 +289,11 @@ async function serve(argv: readonly string[]): Promise<number> {
   const log = createLog(config.logLevel)
   for (const warning of warnings(config)) log.warn(warning)
   const server = await startServer(config, log)
+  // First: whoever reads that it serves may tell it to stop.
+  const stopped = untilStopped(server, log)
   log.info({ url: server.url, version: VERSION, data: config.data }, 'serving')
   if (process.stderr.isTTY) process.stderr.write(welcome(config, server))
-  return untilStopped(server, log)
+  return stopped
 }
 
 /** npm and the terminal both pass Ctrl+C on: what comes so soon after the first is the same wish. Later it is impatience. */

@@ -1,4 +1,4 @@
-import type { Mirror } from '../mirror/start.ts'
+import type { Mirror } from '../../test/support/mirror/start.ts'
 import type { PeerName } from '../peers/peer.ts'
 import type { Result } from '../report.ts'
 

@@ -1,6 +1,6 @@
 import { Agent } from 'node:http'
 import { ask, askForSize } from '../http.ts'
-import type { Mirror } from '../mirror/start.ts'
+import type { Mirror } from '../../test/support/mirror/start.ts'
 import { authorization, type Peer, type PeerName } from '../peers/peer.ts'
 import { startPeer } from '../peers/start.ts'
 import { round, target, type Result, type Row } from '../report.ts'

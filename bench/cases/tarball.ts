@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { ask } from '../http.ts'
-import type { Mirror } from '../mirror/start.ts'
+import type { Mirror } from '../../test/support/mirror/start.ts'
 import { authorization, type Peer } from '../peers/peer.ts'
 import { startPeers } from '../peers/start.ts'
 import { ratioTo, target, type Result } from '../report.ts'

@@ -1,4 +1,4 @@
-import type { Mirror } from '../mirror/start.ts'
+import type { Mirror } from '../../test/support/mirror/start.ts'
 import { startGranary } from './granary.ts'
 import { startNginx } from './nginx.ts'
 import type { Peer, PeerName } from './peer.ts'

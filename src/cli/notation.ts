@@ -39,11 +39,11 @@ export function splitName(name: string): { readonly namespace?: string; readonly
   return namespace !== undefined && rest !== undefined ? { namespace, package: rest } : { package: name }
 }
 
-const UNITS = { s: 1, m: 60, h: 3600 } as const
+const UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 
-/** `12h`, `90m`, `3600s` or `3600`, to seconds. */
+/** `7d`, `12h`, `90m`, `3600s` or `3600`, to seconds. */
 export function parseDuration(text: string): number {
-  const [, count, unit] = /^(\d{1,6})([smh]?)$/.exec(text) ?? []
+  const [, count, unit] = /^(\d{1,6})([smhd]?)$/.exec(text) ?? []
   if (count === undefined) throw usage(`${text} is not a duration: write 12h, 90m or a number of seconds`)
   return Number(count) * UNITS[(unit || 's') as keyof typeof UNITS]
 }
@@ -58,6 +58,15 @@ export function parseSince(text: string, now: number = Date.now()): string {
 export function parseCount(option: string, text: string): number {
   if (/^[1-9][0-9]{0,5}$/.test(text)) return Number(text)
   throw usage(`${option} is a whole number above 0, not ${text}`)
+}
+
+/** The other way round, in the largest unit that divides it. */
+export function printDuration(seconds: number): string {
+  const [unit = 's', size = 1] =
+    Object.entries(UNITS)
+      .toReversed()
+      .find(([, one]) => seconds % one === 0) ?? []
+  return `${seconds / size}${unit}`
 }
 
 export const repeated = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]

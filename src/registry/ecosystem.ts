@@ -1,5 +1,6 @@
 import type { IndexFacts } from './model.ts'
 import type { FormatId, PackageName } from './names.ts'
+import type { OfferedVersion } from './ports.ts'
 
 /** What an upstream answered for an index, as it came (content encoding undone). */
 export type FetchedIndex = {
@@ -26,6 +27,15 @@ export type Ecosystem = {
   readonly indexAccept: string
   /** Negative where `a` comes before `b` in the format's order of versions; versions that are none come first. */
   compareVersions(a: string, b: string): number
+  /** Asking for one version alone, where the format's registries answer that. */
+  readonly single?: {
+    /** The version that a file belongs to; undefined where its name does not tell. */
+    versionOf(name: PackageName, file: string): string | undefined
+    /** As `indexPath`. */
+    path(name: PackageName, version: string): string
+    /** undefined where the answer is not that version's, or does not tell where its file is and what is in it. */
+    read(fetched: FetchedIndex, name: PackageName, version: string): OfferedVersion | undefined
+  }
   /** `Content-Type` of a package file. */
   fileType(file: string): string
 }

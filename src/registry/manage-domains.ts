@@ -1,4 +1,4 @@
-import type { CurationRule, DenyListRule } from '../policy/curation/rule.ts'
+import type { CurationRule, Rule } from '../policy/curation/rule.ts'
 import type { Change } from './changes.ts'
 import { RegistryError } from './errors.ts'
 import { announce, type ManageContext } from './manage.ts'
@@ -54,7 +54,7 @@ export function planPutReservedPrefixes(
 export function planCreateRule(
   context: ManageContext,
   view: DomainView,
-  { repository, rule }: { readonly repository: RepositoryName | null; readonly rule: DenyListRule },
+  { repository, rule }: { readonly repository: RepositoryName | null; readonly rule: Rule },
 ): { readonly rule: CurationRule; readonly changes: readonly Change[] } {
   if (repository !== null) readRepository(view, repository)
   const created: CurationRule = { id: context.id(), domain: view.domain.name, repository, rule }

@@ -12,6 +12,7 @@ import type {
   Hex,
   IdentityPolicy,
   IndexFile,
+  IndexVersion,
   Instant,
   NameRecord,
   Package,
@@ -255,6 +256,8 @@ export interface MetadataStore
 export interface ReadableBlob extends AsyncDisposable {
   /** Bytes in all; null as long as that is not known. */
   readonly size: number | null
+  /** All of it, where it lies in memory anyhow. Not to be written to. */
+  readonly bytes?: Uint8Array
   /**
    * Reads into `into` from `position` and returns how many bytes it read; 0 only at the end. Waits for bytes that have not
    * arrived. Throws if they never will.
@@ -324,6 +327,14 @@ export type Download = {
   readonly landed: Promise<Landed>
 }
 
+/** One version of an index and its file, as the upstream told of it alone. */
+export type OfferedVersion = {
+  readonly version: IndexVersion
+  readonly file: IndexFile
+  /** What the format keeps about the version, as JSON text: npm's manifest. */
+  readonly metadata: string
+}
+
 export interface Upstream {
   /**
    * What the connection offers under a name: from the cache while fresh, else asked anew. A failing upstream yields the
@@ -336,10 +347,22 @@ export interface Upstream {
       deadline: Instant
       /** Serve a stale copy at once and ask behind it. */
       whileRevalidating?: boolean
+      /** Something of it was fetched: an upstream that denies it may be mistaken, and is asked again soon. */
+      wasHere?: boolean
       /** Ask even if the copy is fresh (a client sent `Cache-Control: no-cache`, or an operator refreshes). */
       force?: boolean
     },
   ): Promise<IndexAnswer>
+  /**
+   * The version that a file belongs to, asked for by itself: small, but without its time of publishing. undefined where the
+   * upstream does not answer that, whatever the reason: its index decides then.
+   */
+  findVersionOf(
+    connection: Connection,
+    name: PackageName,
+    file: string,
+    options: { deadline: Instant },
+  ): Promise<OfferedVersion | undefined>
   /** One request upstream per file and process, however many ask. A caller that goes away does not end it. */
   download(
     connection: Connection,

@@ -24,6 +24,7 @@ const repository = {
   connections: [],
 }
 const scope: Scope = {
+  packageCounter: null,
   caller: {
     kind: 'user',
     account: domain.owner,

@@ -1,5 +1,5 @@
-import { curate, rulesFor } from '../policy/curation/curate.ts'
-import type { CurationRule, VersionFacts } from '../policy/curation/rule.ts'
+import { asksForTime, curate, rulesFor } from '../policy/curation/curate.ts'
+import type { CurationRule, Finding, VersionFacts } from '../policy/curation/rule.ts'
 import { RegistryError } from './errors.ts'
 import type {
   CachedIndex,
@@ -12,12 +12,14 @@ import type {
   Repository,
   Tag,
 } from './model.ts'
+import type { FindAsset } from './found-assets.ts'
 import { displayName, type ConnectionName, type PackageName } from './names.ts'
+import { findInIndex, findOffered, findUpstream, type AssetSelection, type ReadOptions } from './offered.ts'
 import { isOwned, mayAskUpstream, type OriginFacts } from './origin.ts'
 import type { BlobStore, Clock, FoundAsset, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
 import { retain } from './retain.ts'
 import type { Scope } from './scope.ts'
-import { connectionsAlong, searchPath } from './topology.ts'
+import { searchPath } from './topology.ts'
 
 // The two doors out of a registry: an index of a package, and a file of it. Policy stands in both. A third door needs a
 // decision record.
@@ -54,27 +56,14 @@ export type OpenedAsset = {
   readonly cache: 'hit' | 'miss' | 'joined'
 }
 
-export type ReadOptions = {
-  readonly deadline: Instant
-  /** False: answer from what is here (a publisher's look-up must not tell the upstream a private name). */
-  readonly askUpstream?: boolean
-  /** Serve a stale index and refresh it behind; true unless the client asked for fresh data. */
-  readonly whileRevalidating?: boolean
-}
-
-export type AssetSelection = {
-  readonly file: string
-  /** Refuse a file of that name that lies elsewhere; for formats whose URLs keep the upstream's layout. */
-  readonly path?: string
-  /** The small file beside it (PEP 658's `.metadata`) instead of the file. */
-  readonly sideCar?: boolean
-}
+export type { AssetSelection, ReadOptions } from './offered.ts'
 
 export type ReadParts = {
   readonly store: MetadataStore
   readonly blobs: BlobStore
   readonly upstream: Upstream
   readonly clock: Clock
+  readonly findAsset: FindAsset
   /** Remembers that a blob was of use. */
   readonly used: (sha256: Hex) => void
   /** A retention that failed does not fail the download; it is reported here. */
@@ -99,32 +88,6 @@ async function originFacts({ store }: ReadParts, scope: Scope, name: PackageName
   return { name, domain: scope.domain, record, packages }
 }
 
-/**
- * The first connection along the way that has the name. One that fails ends the search: what a lower one offers under the
- * name may be somebody else's (decision 5).
- */
-async function findUpstream(
-  parts: ReadParts,
-  scope: Scope,
-  name: PackageName,
-  along: readonly Repository[],
-  options: ReadOptions & { force?: boolean },
-) {
-  const asked: { connection: ConnectionName; revision: number }[] = []
-  let absent: { connection: Connection; repository: Repository; index: CachedIndex; stale: boolean } | null = null
-  for (const { connection, repository } of connectionsAlong(scope.view, along, name.format)) {
-    const { index, stale } = await parts.upstream.readIndex(connection, name, {
-      deadline: options.deadline,
-      whileRevalidating: options.whileRevalidating ?? true,
-      force: options.force ?? false,
-    })
-    asked.push({ connection: connection.name, revision: index.revision })
-    if (index.state === 'present') return { connection, repository, index, stale, asked }
-    absent ??= { connection, repository, index, stale }
-  }
-  return absent && { ...absent, asked }
-}
-
 /** The first door: everything that an answer about a package is made from, refreshed if stale. */
 export async function readPackage(
   parts: ReadParts,
@@ -135,10 +98,10 @@ export async function readPackage(
   const along = searchPath(scope.view, scope.repository.name)
   const names = along.map((repository) => repository.name)
   const facts = await originFacts(parts, scope, name)
-  const asked =
-    (options.askUpstream ?? true) && mayAskUpstream(facts, along)
-      ? await findUpstream(parts, scope, name, along, options)
-      : null
+  const mayAsk = (options.askUpstream ?? true) && mayAskUpstream(facts, along)
+  const wasHere = facts.record?.ingested ?? false
+  const told = mayAsk ? await findUpstream(parts, scope, name, along, { ...options, wasHere }).catch(outageOf) : null
+  const asked = told instanceof RegistryError ? null : told
   const [held, tags] = await Promise.all([
     parts.store.listVersions(scope.domain.name, names, name.format, name.key),
     parts.store.listTags(scope.domain.name, names, name.format, name.key),
@@ -146,16 +109,28 @@ export async function readPackage(
   const hosted = held.filter((version) => version.origin === 'INTERNAL' && version.status === 'Published')
   const index =
     asked?.index.state === 'present' ? liveIndex(asked.connection, asked.index) : await retainedIndex(parts, name, held)
-  if (!index && hosted.length === 0) throw notFound(name)
+  const alone = index ? [] : held.filter(isListedAlone)
+  if (told instanceof RegistryError && !index && alone.length === 0) throw told
+  if (!index && hosted.length + alone.length === 0) throw notFound(name)
   return {
     index,
-    hosted,
+    hosted: [...hosted, ...alone],
     tags,
     rules: rulesFor(scope.view.rules, scope.repository.name),
     dependsOn: asked?.asked ?? [],
-    stale: asked?.stale ?? false,
+    stale: told instanceof RegistryError || (asked?.stale ?? false),
   }
 }
+
+/** An outage is an answer where something can be served without the upstream; anything else is thrown. */
+function outageOf(error: unknown): RegistryError {
+  if (error instanceof RegistryError && (error.code === 'upstream_down' || error.code === 'upstream_slow')) return error
+  throw error
+}
+
+/** Fetched by its own manifest, as by a lock file: it can be shown without any index. */
+const isListedAlone = ({ origin, status, metadata }: PackageVersion): boolean =>
+  origin === 'EXTERNAL' && status === 'Published' && metadata !== null
 
 const liveIndex = (connection: Connection, index: CachedIndex): PackageSources['index'] =>
   index.document && index.facts
@@ -182,12 +157,11 @@ function refuseHeld(scope: Scope, name: PackageName, facts: VersionFacts, now: I
   if (!allowed) throw heldError(name, facts.version, findings)
 }
 
-export function heldError(
-  name: PackageName,
-  version: string,
-  findings: readonly { rule: string; reason: string }[],
-): RegistryError {
-  const why = findings.map((finding) => `${finding.reason} (rule ${finding.rule})`).join('; ')
+const releasedAt = (until: Instant | null): string =>
+  until === null ? '' : `; it is released at ${new Date(until).toISOString()}`
+
+export function heldError(name: PackageName, version: string, findings: readonly Finding[]): RegistryError {
+  const why = findings.map(({ rule, reason, until }) => `${reason}${releasedAt(until)} (rule ${rule})`).join('; ')
   return new RegistryError('held', `${displayName(name)} ${version} is held back: ${why}`, {
     resourceType: 'package-version',
     resourceId: displayName(name),
@@ -203,13 +177,8 @@ export async function openAsset(
   options: ReadOptions,
 ): Promise<OpenedAsset> {
   const along = searchPath(scope.view, scope.repository.name)
-  const found = await parts.store.findAsset(
-    scope.domain.name,
-    along.map((repository) => repository.name),
-    name.format,
-    name.key,
-    select.file,
-  )
+  const names = along.map((repository) => repository.name)
+  const found = await parts.findAsset(scope, names, name, select.file)
   if (found && (select.path === undefined || found.asset.path === select.path)) {
     const opened = await openHeld(parts, scope, name, found, select)
     if (opened) return opened
@@ -226,19 +195,10 @@ async function openHeld(
 ): Promise<OpenedAsset | null> {
   const { version, asset } = found
   if (version.status !== 'Published' && version.status !== 'Unlisted') throw notFound(name, select.file)
-  refuseHeld(
-    scope,
-    name,
-    {
-      format: name.format,
-      key: name.key,
-      version: version.version,
-      publishedAt: version.publishedAt,
-      license: version.license,
-      origin: version.origin,
-    },
-    parts.clock.now(),
-  )
+  const { publishedAt } = isOfUnknownAge(scope, version) ? await judgedByIndex(parts, scope, name, found) : version
+  const { license, origin } = version
+  const facts = { format: name.format, key: name.key, version: version.version, publishedAt, license, origin }
+  refuseHeld(scope, name, facts, parts.clock.now())
   const part = select.sideCar ? await sideCarOf(parts, name, found) : { sha256: asset.digests.sha256, size: asset.size }
   if (!part) return version.origin === 'EXTERNAL' ? null : Promise.reject(notFound(name, `${select.file}.metadata`))
   const body = await parts.blobs.open(part.sha256, part)
@@ -252,6 +212,20 @@ async function openHeld(
   const etag = etagOf(select.sideCar ? part : asset.digests)
   return { file: select.file, version: version.version, sha256: part.sha256, etag, size: body.size, body, cache: 'hit' }
 }
+
+/** What came by its own manifest counts as published when it was fetched. Where a rule asks for its age, the index knows better. */
+const isOfUnknownAge = (scope: Scope, { origin, publishedAt, createdAt }: FoundAsset['version']): boolean =>
+  origin === 'EXTERNAL' && publishedAt === createdAt && asksForTime(rulesFor(scope.view.rules, scope.repository.name))
+
+async function judgedByIndex(parts: ReadParts, scope: Scope, name: PackageName, { version, asset }: FoundAsset) {
+  const along = searchPath(scope.view, scope.repository.name)
+  const options = { deadline: parts.clock.now() + AGE_DEADLINE_MS }
+  // Without the upstream's word it is as old as it is here: held rather than let through.
+  const offered = await findInIndex(parts, scope, name, { file: asset.file }, along, options).catch(outageOf)
+  return offered && !(offered instanceof RegistryError) ? offered.facts : version
+}
+
+const AGE_DEADLINE_MS = 10_000
 
 /** That of a fetched file is kept by itself. It serves also when the upstream no longer lists the file. */
 async function sideCarOf(parts: ReadParts, name: PackageName, { version, asset }: FoundAsset) {
@@ -278,10 +252,10 @@ async function openFromUpstream(
   if (!mayAskUpstream(origin, along)) throw notFound(name, isOwned(origin) ? select.file : undefined)
   const offered = await findOffered(parts, scope, name, select, along, options)
   if (!offered) throw notFound(name, select.file)
-  const { connection, repository, file, facts } = offered
+  const { connection, repository, file, facts, metadata } = offered
   refuseHeld(scope, name, facts, parts.clock.now())
   if (select.sideCar) return openSideCar(parts, connection, name, file, options)
-  const retention = { scope, name, file, facts, connection, keeper: repository, evenIfOwned: isOwned(origin) }
+  const retention = { scope, name, file, facts, metadata, connection, keeper: repository, evenIfOwned: isOwned(origin) }
   const download = await parts.upstream.download(connection, file, {
     deadline: options.deadline,
     onLanded: (landed) =>
@@ -297,48 +271,6 @@ async function openFromUpstream(
     cache: download.joined ? 'joined' : 'miss',
   }
 }
-
-async function findOffered(
-  parts: ReadParts,
-  scope: Scope,
-  name: PackageName,
-  select: AssetSelection,
-  along: readonly Repository[],
-  options: ReadOptions,
-) {
-  const matches = (file: IndexFile) =>
-    file.file === select.file && (select.path === undefined || file.path === select.path)
-  // A file that the kept index does not list may be newer than it: ask once more, waiting for the answer.
-  for (const force of [false, true]) {
-    const found = await findUpstream(parts, scope, name, along, { ...options, whileRevalidating: !force, force })
-    const file = found?.index.state === 'present' ? found.index.facts?.files.find(matches) : undefined
-    if (found && file) {
-      const version = found.index.facts?.versions.find((candidate) => candidate.version === file.version)
-      const facts: VersionFacts = {
-        format: name.format,
-        key: name.key,
-        version: file.version,
-        publishedAt: file.publishedAt ?? version?.publishedAt ?? null,
-        license: version?.license ?? null,
-        origin: 'EXTERNAL',
-      }
-      return { ...found, file, facts }
-    }
-    if (!found || parts.clock.now() - found.index.checkedAt < RECHECK_AFTER_MS) return null
-    // An older copy cannot tell what does not exist: that is for the upstream to say (decision 5).
-    if (force && found.stale) {
-      throw new RegistryError(
-        'upstream_down',
-        `${found.connection.name} cannot be asked at the moment whether it has ${select.file}`,
-        { retryAfter: 5 },
-      )
-    }
-  }
-  return null
-}
-
-/** A request for a file that does not exist asks the upstream at most this often per package. */
-const RECHECK_AFTER_MS = 10_000
 
 async function openSideCar(
   parts: ReadParts,

@@ -1,3 +1,4 @@
+import { rememberFound } from './found-assets.ts'
 import type { PackageName } from './names.ts'
 import type { BlobStore, DigestAlgorithm, PendingBlob } from './ports.ts'
 import { publish, type PublishRequest, type PublishResult } from './publish.ts'
@@ -37,8 +38,9 @@ export type Registry = {
 }
 
 export function createRegistry(
-  parts: ReadParts & { readonly blobs: BlobStore; readonly require: RequirePackageAction },
+  given: Omit<ReadParts, 'findAsset'> & { readonly blobs: BlobStore; readonly require: RequirePackageAction },
 ): Registry {
+  const parts = { ...given, findAsset: rememberFound(given.store) }
   return {
     readPackage: (scope, name, options) => readPackage(parts, scope, name, options),
     openAsset: (scope, name, select, options) => openAsset(parts, scope, name, select, options),

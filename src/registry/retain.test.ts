@@ -20,8 +20,10 @@ const retention: Retention = {
     view: { counter: 1, domain, repositories: new Map(), connections: new Map(), rules: [] },
     domain,
     repository,
+    packageCounter: null,
   },
   name,
+  metadata: null,
   file: {
     file: 'left-pad-1.0.0.tgz',
     version: '1.0.0',

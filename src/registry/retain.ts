@@ -15,6 +15,8 @@ export type Retention = {
   readonly name: PackageName
   readonly file: IndexFile
   readonly facts: VersionFacts
+  /** What the format keeps about the version; null where its index is what tells. */
+  readonly metadata: string | null
   readonly connection: Connection
   /** The repository that holds the connection. */
   readonly keeper: Repository
@@ -55,7 +57,7 @@ export async function retain(
 
 /** Pure but for `id`, which gives a fresh UUID at each call. */
 export function planRetention(
-  { name, scope, file, facts, connection, evenIfOwned, landed }: Retention,
+  { name, scope, file, facts, metadata, connection, evenIfOwned, landed }: Retention,
   repository: Repository,
   existing: PackageVersion | undefined,
   { now, id }: { now: Instant; id: () => string },
@@ -71,7 +73,7 @@ export function planRetention(
     createdAt: now,
     publishedAt: facts.publishedAt ?? now,
     license: facts.license,
-    metadata: null,
+    metadata,
   }
   const added: AssetChanges = { assetsAdded: 1 }
   return [

@@ -12,4 +12,6 @@ export type Scope = {
   readonly view: DomainView
   readonly domain: Domain
   readonly repository: Repository
+  /** The counter of the package that is asked for, as the request read it; null where it read none. */
+  readonly packageCounter: number | null
 }

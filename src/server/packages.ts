@@ -149,6 +149,7 @@ async function enter(
     view,
     domain: view.domain,
     repository: readRepository(view, names.repository),
+    packageCounter: name ? revision.package : null,
   }
   return { scope, read: { revision, index } }
 }

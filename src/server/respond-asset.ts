@@ -44,6 +44,11 @@ export async function sendAsset(
     response.end()
     return
   }
+  if (body.bytes) {
+    response.writeHead(range ? 206 : 200, headers)
+    response.end(from === 0 && until >= body.bytes.length ? body.bytes : body.bytes.subarray(from, until))
+    return
+  }
   // Of a file that still arrives, only the end is withheld until it was verified: a part without it waits for that.
   if (range && size !== null && until < size && asset.cache !== 'hit') await body.read(Buffer.alloc(1), size - 1)
   const buffer = borrowBuffer(until - from)

@@ -10,7 +10,7 @@ import type { Breaker } from './breaker.ts'
 
 /** One request that went upstream, for metrics and logs. */
 export type Observation = {
-  readonly kind: 'index' | 'file' | 'side-car'
+  readonly kind: 'index' | 'version' | 'file' | 'side-car'
   readonly connection: ConnectionName
   /** What was asked for: `left-pad`, `left-pad-1.3.0.tgz`. */
   readonly what: string

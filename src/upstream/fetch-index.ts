@@ -9,6 +9,7 @@ import type { CachedIndex, Connection } from '../registry/model.ts'
 import { displayName, type FormatId, type PackageName } from '../registry/names.ts'
 import type { BlobStore, IndexAnswer, MetadataStore, Upstream } from '../registry/ports.ts'
 import { ask, isOutage, originOf, outage, type AskParts } from './ask.ts'
+import { withFirstSeen } from './first-seen.ts'
 import { freshUntil, FRESHNESS, planFetch, type Conditions } from './freshness.ts'
 import { SingleFlight, type Settling } from './single-flight.ts'
 import { within } from './within.ts'
@@ -44,10 +45,10 @@ export function createIndexReader(parts: IndexParts): Pick<Upstream, 'readIndex'
     connection: Connection,
     name: PackageName,
     cached: CachedIndex | undefined,
-    conditions: Conditions,
+    { conditions, wasHere }: Asking,
   ) =>
     flights.run(`${connection.name} ${name.format} ${name.key}`, () =>
-      refreshIndex(parts, connection, name, cached, conditions),
+      refreshIndex(parts, connection, name, cached, { conditions, wasHere }),
     )
 
   const readIndex: Upstream['readIndex'] = async (connection, name, options) => {
@@ -55,25 +56,27 @@ export function createIndexReader(parts: IndexParts): Pick<Upstream, 'readIndex'
     const now = clock.now()
     const cached = await parts.store.findIndex(connection.name, name.format, name.key)
     const plan = planFetch(cached, now, options)
+    const wasHere = options.wasHere ?? false
     const isPaused = parts.breaker.pause(originOf(connection.url), now) > 0
     switch (plan.do) {
       case 'serve':
         return { index: plan.index, stale: false }
       case 'serve-and-revalidate':
         // How it went is observed where it is asked; who comes next finds the result.
-        if (!isPaused) refresh(connection, name, plan.index, plan.headers).catch(() => {})
+        if (!isPaused) refresh(connection, name, plan.index, { conditions: plan.headers, wasHere }).catch(() => {})
         return { index: plan.index, stale: isPaused }
       case 'revalidate': {
         const patience = Math.min(options.deadline, now + parts.patienceMs)
-        const asked = within(refresh(connection, name, plan.index, plan.headers), patience, clock, () =>
-          slow(connection, name),
-        )
+        const refreshed = refresh(connection, name, plan.index, { conditions: plan.headers, wasHere })
+        const asked = within(refreshed, patience, clock, () => slow(connection, name))
         return asked.then(fresh, (error: unknown) => staleCopy(plan.index, error))
       }
       case 'fetch':
         // What says "absent" is never served stale: an outage must not look as if the package did not exist.
         return fresh(
-          await within(refresh(connection, name, cached, {}), options.deadline, clock, () => slow(connection, name)),
+          await within(refresh(connection, name, cached, { conditions: {}, wasHere }), options.deadline, clock, () =>
+            slow(connection, name),
+          ),
         )
     }
   }
@@ -98,12 +101,14 @@ type Answer =
   | { readonly kind: 'unchanged' | 'absent'; readonly headers: Readonly<Record<string, string>> }
   | { readonly kind: 'document'; readonly fetched: FetchedIndex }
 
+type Asking = { readonly conditions: Conditions; readonly wasHere: boolean }
+
 async function refreshIndex(
   parts: IndexParts,
   connection: Connection,
   name: PackageName,
   cached: CachedIndex | undefined,
-  conditions: Conditions,
+  { conditions, wasHere }: Asking,
 ): Promise<CachedIndex> {
   const deadline = parts.clock.now() + parts.indexDeadlineMs
   const answer = await askForIndex(parts, connection, name, deadline, conditions)
@@ -113,7 +118,7 @@ async function refreshIndex(
         throw outage('down', `${connection.name} answered 304 for ${displayName(name)} without being asked a condition`)
       return touch(parts, cached, answer.headers)
     case 'absent':
-      return keepAbsent(parts, connection, name, cached)
+      return keepAbsent(parts, connection, name, cached, wasHere)
     case 'document': {
       const { fetched } = answer
       const read = await parse(parts, connection, name, fetched)
@@ -196,9 +201,10 @@ async function keepAbsent(
   connection: Connection,
   name: PackageName,
   cached: CachedIndex | undefined,
+  wasHere: boolean,
 ): Promise<CachedIndex> {
   const now = parts.clock.now()
-  const until = freshUntil({}, now, cached?.document ? 'vanished' : 'absent')
+  const until = freshUntil({}, now, cached?.document || wasHere ? 'vanished' : 'absent')
   if (cached?.state === 'absent') return touch(parts, cached, {}, until)
   return put(parts, connection, name, {
     state: 'absent',
@@ -227,7 +233,7 @@ async function keep(
   return put(parts, connection, name, {
     state: 'present',
     document: { sha256, size },
-    facts: read.facts,
+    facts: withFirstSeen(read.facts, cached?.facts ?? null, parts.clock.now()),
     etag: headers['etag'] ?? null,
     lastModified: headers['last-modified'] ?? null,
     freshUntil: freshUntil(headers, parts.clock.now(), 'present'),

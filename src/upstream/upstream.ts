@@ -8,6 +8,7 @@ import type { Observation } from './ask.ts'
 import { Breaker, type BreakerTimes } from './breaker.ts'
 import { createDownloads } from './download.ts'
 import { createIndexReader, type ReadIndex } from './fetch-index.ts'
+import { createVersionReader } from './fetch-version.ts'
 
 export type UpstreamOptions = {
   readonly outbound: Outbound
@@ -59,14 +60,16 @@ export function createUpstream(options: UpstreamOptions): Upstream & AsyncDispos
     signal: stopping.signal,
   }
   const indexes = createIndexReader(parts)
+  const versions = createVersionReader(parts)
   const downloads = createDownloads(parts)
   return {
     readIndex: indexes.readIndex,
+    findVersionOf: versions.findVersionOf,
     download: downloads.download,
     readSideCar: downloads.readSideCar,
     async [Symbol.asyncDispose]() {
       stopping.abort(new RegistryError('busy', 'the server is stopping', { retryAfter: 5 }))
-      await Promise.all([indexes.settled(), downloads.settled()])
+      await Promise.all([indexes.settled(), versions.settled(), downloads.settled()])
     },
   }
 }

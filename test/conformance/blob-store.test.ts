@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openFilesystemBlobs } from '../../src/storage/blobs/filesystem.ts'
 import { memoryBlobs } from '../../src/storage/blobs/memory.ts'
+import { keepSmallInMemory } from '../../src/storage/blobs/small-in-memory.ts'
 import { blobStoreConformance } from './blob-store.ts'
 
 /** A clock that goes ahead when it is told to. */
@@ -14,6 +15,17 @@ function clock() {
 blobStoreConformance('memory', async () => {
   const { now, passHours } = clock()
   return { blobs: memoryBlobs({ now }), passHours, [Symbol.asyncDispose]: async () => {} }
+})
+
+blobStoreConformance('files, small ones in memory', async () => {
+  const { now, passHours } = clock()
+  const data = await mkdtemp(join(tmpdir(), 'granary-blobs-'))
+  const files = await openFilesystemBlobs(join(data, 'blobs'), { tmp: join(data, 'tmp'), now })
+  return {
+    blobs: keepSmallInMemory(files, { limitBytes: 1e6, onCorrupt: () => {} }),
+    passHours,
+    [Symbol.asyncDispose]: () => rm(data, { recursive: true }),
+  }
 })
 
 blobStoreConformance('filesystem', async () => {

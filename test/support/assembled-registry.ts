@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { npm } from '../../src/formats/npm/index.ts'
 import { pypi } from '../../src/formats/pypi/index.ts'
+import { rememberFound } from '../../src/registry/found-assets.ts'
 import type { Format } from '../../src/formats/format.ts'
 import type { Change } from '../../src/registry/changes.ts'
 import { ANONYMOUS, type Connection, type Repository } from '../../src/registry/model.ts'
@@ -109,6 +110,7 @@ export async function assembleRegistry(layout: Layout): Promise<AssembledRegistr
     blobs,
     upstream,
     clock,
+    findAsset: rememberFound(store),
     used: () => {},
     onRetentionFailure: (error) => void retentionFailures.push(error),
   }
@@ -122,6 +124,7 @@ export async function assembleRegistry(layout: Layout): Promise<AssembledRegistr
       view,
       domain: view.domain,
       repository: readRepository(view, parseRepositoryName(name)),
+      packageCounter: null,
     }
   }
   return {

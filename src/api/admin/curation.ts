@@ -6,29 +6,44 @@ const inDomain = { domain: path('domain', domainName), domainOwner: query('domai
 
 const packageText = z.string().min(1).max(512).regex(/^\S+$/, 'may have no white space')
 
-const denyList = z.object({
-  kind: z.literal('deny-list'),
-  packages: z
-    .array(
-      z.object({
-        format,
-        package: packageText.describe(
-          'The name as its users write it (`@acme/hello`), or the start of one that ends in `*`.',
-        ),
-        versions: z.array(z.string().min(1).max(255)).max(100).optional().describe('Left out or empty: all versions.'),
-      }),
-    )
-    .min(1)
-    .max(1000),
-  reason: z.string().min(1).max(500).describe('Shown to whoever asks for a version that it holds.'),
+const packages = z
+  .array(
+    z.object({
+      format,
+      package: packageText.describe(
+        'The name as its users write it (`@acme/hello`), or the start of one that ends in `*`.',
+      ),
+      versions: z.array(z.string().min(1).max(255)).max(100).optional().describe('Left out or empty: all versions.'),
+    }),
+  )
+  .min(1)
+  .max(1000)
+const reason = z.string().min(1).max(500).describe('Shown to whoever asks for a version that it holds.')
+
+const denyList = z.object({ kind: z.literal('deny-list'), packages, reason })
+
+const LONGEST_AGE = 366 * 24 * 60 * 60
+
+const minimumAge = z.object({
+  kind: z.literal('minimum-age'),
+  seconds: z.int().min(1).max(LONGEST_AGE).describe('How long a version from upstream is held after it was published.'),
+  packages: packages.optional().describe('What it holds; left out: everything.'),
+  except: packages.optional().describe('What is never too young.'),
+  reason: reason.optional(),
 })
 
-const rule = z.object({ id: z.string(), domain: domainName, repository: repositoryName.nullable(), rule: denyList })
+const anyRule = z.discriminatedUnion('kind', [denyList, minimumAge])
+const rule = z.object({ id: z.string(), domain: domainName, repository: repositoryName.nullable(), rule: anyRule })
 
 const EXAMPLE_RULE = {
   kind: 'deny-list',
   packages: [{ format: 'npm', package: 'lodash', versions: ['4.17.20'] }],
   reason: 'Command injection; use 4.17.21',
+} as const
+const EXAMPLE_AGE_RULE = {
+  kind: 'minimum-age',
+  seconds: 604_800,
+  except: [{ format: 'npm', package: 'lodash', versions: ['4.17.22'] }],
 } as const
 const EXAMPLE = {
   id: 'c0a8f3d2-0d2a-4a7f-9a57-0f1f1c6f4a10',
@@ -45,7 +60,7 @@ export const createRule = operation({
   input: {
     ...inDomain,
     repository: body('repository', repositoryName.nullable().optional()),
-    rule: body('rule', denyList),
+    rule: body('rule', anyRule),
   },
   output: rule,
   action: 'granary:CreateRule',
@@ -55,6 +70,11 @@ export const createRule = operation({
       title: 'One version of a package',
       input: { domain: 'team', rule: EXAMPLE_RULE },
       output: EXAMPLE,
+    },
+    {
+      title: 'Nothing younger than a week, but for one version',
+      input: { domain: 'team', repository: 'main', rule: EXAMPLE_AGE_RULE },
+      output: { ...EXAMPLE, repository: 'main', rule: EXAMPLE_AGE_RULE },
     },
   ],
 })

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { operations } from '../../api/index.ts'
 import type { OutputOf } from '../../api/operation.ts'
-import { parsePackageVersions, repeated } from '../notation.ts'
+import { usage } from '../failure.ts'
+import { parseDuration, parsePackageVersions, printDuration, repeated } from '../notation.ts'
 import { table } from '../output.ts'
 import type { Session } from '../session.ts'
 import { examples } from './help.ts'
@@ -10,8 +11,11 @@ import { inDomain } from './repository.ts'
 type Where = { readonly domain: string; readonly domainOwner?: string }
 type CreateOptions = Where & {
   readonly repository?: string
-  readonly deny: readonly string[]
-  readonly reason: string
+  readonly deny?: readonly string[]
+  readonly minAge?: string
+  readonly for?: readonly string[]
+  readonly except?: readonly string[]
+  readonly reason?: string
 }
 type Rule = OutputOf<typeof operations.listRules>['rules'][number]
 
@@ -33,8 +37,8 @@ export function addRule(program: Command, session: Session): void {
         [
           ['ID', ({ id }) => id],
           ['REPOSITORY', ({ repository }) => repository ?? 'all'],
-          ['DENIES', denied],
-          ['REASON', (one) => one.rule.reason],
+          ['HOLDS', described],
+          ['REASON', (one) => one.rule.reason ?? null],
         ],
         `Domain ${options.domain} has no rules.`,
       )
@@ -54,18 +58,22 @@ export function addRule(program: Command, session: Session): void {
 function addCreate(parent: Command, session: Session): void {
   inDomain(parent.command('create'))
     .description('Makes a rule that holds versions back in a domain, or in one repository of it.')
-    .requiredOption(
+    .option(
       '--deny <package>',
-      'FORMAT:NAME[@VERSION,…], or FORMAT:START* for all names that start so; may be repeated',
+      'hold FORMAT:NAME[@VERSION,…], or FORMAT:START* for all names that start so; may be repeated',
       repeated,
     )
-    .requiredOption('--reason <text>', 'what people are told who ask for one of them')
+    .option('--min-age <duration>', 'hold versions from upstream until they have been public for so long: 7d, 36h')
+    .option('--for <package>', 'with --min-age: only these packages, written as for --deny; may be repeated', repeated)
+    .option('--except <package>', 'with --min-age: never these packages or versions; may be repeated', repeated)
+    .option('--reason <text>', 'what people are told who ask for one of them; --deny needs one')
     .option('--repository <name>', 'in this repository only')
     .addHelpText(
       'after',
       examples(
         "granary rule create --deny npm:lodash@4.17.20 --reason 'Command injection; use 4.17.21'",
         "granary rule create --domain team --deny 'npm:@evil/*' --deny pypi:reqeusts --reason 'Known malware'",
+        "granary rule create --min-age 7d --repository main --except 'npm:@types/*' --except npm:lodash@4.17.22",
       ),
     )
     .action(async (options: CreateOptions, command: Command) => {
@@ -73,17 +81,44 @@ function addCreate(parent: Command, session: Session): void {
       const made = await client.call(operations.createRule, {
         ...where(options),
         repository: options.repository,
-        rule: { kind: 'deny-list', packages: options.deny.map(parsePackageVersions), reason: options.reason },
+        rule: wantedRule(options),
       })
       session.show(
         command,
         made,
-        `Created rule ${made.id}: ${denied(made)} held back in ${made.repository ?? made.domain}\n`,
+        `Created rule ${made.id}: ${described(made)} held back in ${made.repository ?? made.domain}\n`,
       )
     })
 }
 
-const denied = ({ rule }: Rule): string =>
-  rule.packages
-    .map((entry) => `${entry.format}:${entry.package}${entry.versions?.length ? `@${entry.versions.join(',')}` : ''}`)
+function wantedRule({ deny, minAge, for: packages, except, reason }: CreateOptions) {
+  if ((deny === undefined) === (minAge === undefined)) throw usage('Give either --deny or --min-age')
+  if (minAge !== undefined) {
+    return {
+      kind: 'minimum-age' as const,
+      seconds: parseDuration(minAge),
+      packages: packages?.map(parsePackageVersions),
+      except: except?.map(parsePackageVersions),
+      reason,
+    }
+  }
+  if (packages || except) throw usage('--for and --except go with --min-age')
+  if (reason === undefined) throw usage('--deny needs a --reason: it is what people are told')
+  return { kind: 'deny-list' as const, packages: (deny ?? []).map(parsePackageVersions), reason }
+}
+
+type Patterns = Extract<Rule['rule'], { kind: 'deny-list' }>['packages']
+
+const written = (patterns: Patterns): string =>
+  patterns
+    .map(
+      ({ format, package: name, versions }) => `${format}:${name}${versions?.length ? `@${versions.join(',')}` : ''}`,
+    )
     .join(' ')
+
+function described({ rule }: Rule): string {
+  if (rule.kind === 'deny-list') return written(rule.packages)
+  const what = rule.packages ? written(rule.packages) : 'everything'
+  const except = rule.except ? `, but ${written(rule.except)},` : ''
+  return `${what}${except} younger than ${printDuration(rule.seconds)}`
+}

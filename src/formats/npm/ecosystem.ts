@@ -1,6 +1,7 @@
 import semver from 'semver'
 import type { Ecosystem } from '../../registry/ecosystem.ts'
 import { displayName } from '../../registry/names.ts'
+import { readManifest } from './packument.ts'
 
 export const ecosystem: Ecosystem = {
   format: 'npm',
@@ -9,6 +10,15 @@ export const ecosystem: Ecosystem = {
   // Full, not abbreviated: curation needs `time`, and the abbreviated form is derived from it.
   indexAccept: 'application/json',
   compareVersions,
+  single: {
+    versionOf(name, file) {
+      const start = `${name.name}-`
+      const version = file.startsWith(start) && file.endsWith('.tgz') ? file.slice(start.length, -'.tgz'.length) : ''
+      return semver.valid(version) === version ? version : undefined
+    },
+    path: (name, version) => `${displayName(name).replace('/', '%2f')}/${encodeURIComponent(version)}`,
+    read: ({ body }, name, version) => readManifest(body, name, version),
+  },
   fileType: () => 'application/octet-stream',
 }
 

@@ -62,6 +62,7 @@ async function startNpm({ largestPublish = 10_000_000, mayPublish = true } = {})
     upstream: {
       readIndex: () => Promise.reject(new Error('no upstream')),
       download: () => Promise.reject(new Error('no upstream')),
+      findVersionOf: async () => undefined,
       readSideCar: () => Promise.reject(new Error('no upstream')),
     },
     used: () => {},
@@ -89,7 +90,7 @@ async function startNpm({ largestPublish = 10_000_000, mayPublish = true } = {})
       connections: new Map(),
       rules: [],
     }
-    const scope: Scope = { caller, view, domain, repository }
+    const scope: Scope = { caller, view, domain, repository, packageCounter: null }
     try {
       const context: RequestContext = {
         scope,

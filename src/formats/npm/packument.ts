@@ -2,6 +2,7 @@ import semver from 'semver'
 import { RegistryError } from '../../registry/errors.ts'
 import type { Hex, IndexFacts, IndexFile, IndexVersion, Instant } from '../../registry/model.ts'
 import { displayName, type PackageName } from '../../registry/names.ts'
+import type { OfferedVersion } from '../../registry/ports.ts'
 import { declaredDigests } from './integrity.ts'
 import { isObject, ownMember, type JsonObject } from './json.ts'
 import { licenseOf } from './manifest.ts'
@@ -52,6 +53,19 @@ export function factsOf({ versions, time }: Packument, name: PackageName): Index
     files.push(file)
   }
   return { versions: listed, files, serial: null }
+}
+
+/** What a registry says of one version alone: `GET /<name>/<version>`. undefined for anything else, and where it declares no integrity. */
+export function readManifest(bytes: Uint8Array, name: PackageName, version: string): OfferedVersion | undefined {
+  const manifest = parseJson(bytes, (cause) => new RegistryError('upstream_down', 'It is not JSON', { cause }))
+  if (!isObject(manifest) || manifest['name'] !== displayName(name) || manifest['version'] !== version) return undefined
+  const file = fileOf(name, version, manifest, null)
+  if (!file || Object.keys(file.digests).length === 0) return undefined
+  return {
+    version: { version, publishedAt: null, license: licenseOf(manifest) },
+    file,
+    metadata: JSON.stringify(manifest),
+  }
 }
 
 function fileOf(

@@ -40,8 +40,7 @@ export async function serveTarball(name: PackageName, file: string, context: Req
 
 export async function serveWhoami({ scope }: RequestContext): Promise<Answer> {
   const { caller } = scope
-  if (caller.kind === 'anonymous')
-    throw new RegistryError('unauthenticated', 'You are not logged in to this registry')
+  if (caller.kind === 'anonymous') throw new RegistryError('unauthenticated', 'You are not logged in to this registry')
   const username = caller.kind === 'user' ? caller.userName : `${caller.roleName}/${caller.sessionName}`
   return { kind: 'json', status: 200, body: { username } }
 }

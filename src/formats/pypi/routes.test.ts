@@ -91,6 +91,7 @@ function upstreamWith(page: unknown, asked: string[]): Upstream {
       return { index: index(name), stale: false }
     },
     download: async () => ({ size: OFFERED.length, body: blob, joined: false, landed: new Promise(() => {}) }),
+    findVersionOf: async () => undefined,
     readSideCar: async () => Buffer.from('Metadata-Version: 2.1\n'),
   }
 }
@@ -136,6 +137,7 @@ async function start(require: RequirePackageAction = async () => {}, limits: Upl
     caller,
     domain,
     repository,
+    packageCounter: null,
     view: {
       counter: 1,
       domain,

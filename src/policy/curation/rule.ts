@@ -1,3 +1,5 @@
+import type { PackagePattern } from './packages.ts'
+
 /** What a curation rule may look at. Unknown facts are null: what that means is each rule's business, and it fails closed. */
 export type VersionFacts = {
   readonly format: string
@@ -15,16 +17,24 @@ export type VersionFacts = {
 /** Holds back what it names. */
 export type DenyListRule = {
   readonly kind: 'deny-list'
-  readonly packages: readonly {
-    readonly format: string
-    /** A normalised name, or a prefix of one that ends in `*`. */
-    readonly package: string
-    /** Exact versions; empty or left out means all of them. */
-    readonly versions?: readonly string[]
-  }[]
+  readonly packages: readonly PackagePattern[]
   /** Shown to whoever asks for a held version. */
   readonly reason: string
 }
+
+/** Holds back versions from upstream until they have been public for a while. */
+export type MinimumAgeRule = {
+  readonly kind: 'minimum-age'
+  readonly seconds: number
+  /** Left out: all packages of all formats. */
+  readonly packages?: readonly PackagePattern[]
+  /** What is never too young: packages, or single versions of them. */
+  readonly except?: readonly PackagePattern[]
+  /** Shown to whoever asks for a held version; left out: that it is younger than so many days. */
+  readonly reason?: string
+}
+
+export type Rule = DenyListRule | MinimumAgeRule
 
 /** A rule as it is stored: in a domain, for all of its repositories or for one. */
 export type CurationRule = {
@@ -32,7 +42,7 @@ export type CurationRule = {
   readonly domain: string
   /** null: every repository of the domain. */
   readonly repository: string | null
-  readonly rule: DenyListRule
+  readonly rule: Rule
 }
 
 /** Why a version is held, by which rule, and until when if time alone would release it. */

@@ -4,6 +4,7 @@
 //   node server.ts FOLDER UPSTREAM      `port NUMBER` on standard output
 //   GET  /-/mirror/counts               { "/express": 1, … }
 //   POST /-/mirror/reset?delay=MS       counts from 0; every answer is delayed from now on
+//   POST /-/mirror/outage?on=true       from now on every connection is cut without an answer, until `on=false`
 //
 // FOLDER/documents/NAME.json.gz       as the upstream sent them
 // FOLDER/files/NAME/-/FILE.tgz        laid out as in URLs, so that nginx can serve them
@@ -22,6 +23,7 @@ if (folder === undefined || upstream === undefined) throw new Error('usage: serv
 
 let counts: Record<string, number> = {}
 let delay = 0
+let isOut = false
 
 type Document = { readonly gzip: Buffer; readonly etag: string }
 const documents = new Map<string, Promise<Document | null>>()
@@ -45,6 +47,11 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
     delay = Number(searchParams.get('delay') ?? 0)
     return void response.end()
   }
+  if (path === '/-/mirror/outage') {
+    isOut = searchParams.get('on') === 'true'
+    return void response.end()
+  }
+  if (isOut) return void request.socket.destroy()
   if (path === '/-/ping') return void response.end('{}')
   if (!/^\/(@[\w.~-]+\/)?[\w.~-]+(\/-\/[\w.~-]+)?$/.test(path) || path.includes('..'))
     return void response.writeHead(404).end('{}')

@@ -2,9 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { join } from 'node:path'
-import { ask } from '../http.ts'
 
-/** The upstream of every peer: one local copy of what the real one said, so that all are measured on the same bytes. */
+/** One local copy of what a real registry said: whoever draws on it gets the same bytes, and they cross the network once. */
 export type Mirror = AsyncDisposable & {
   /** Ends in a slash. */
   readonly registry: string
@@ -14,6 +13,8 @@ export type Mirror = AsyncDisposable & {
   countOf(path: string): Promise<number>
   /** Starts counting anew; from now on every answer is `delay` milliseconds late. */
   reset(delay?: number): Promise<void>
+  /** Cuts every connection from now on; or answers again. */
+  setOutage(on: boolean): Promise<void>
 }
 
 export async function startMirror(folder: string, upstream: string): Promise<Mirror> {
@@ -28,11 +29,14 @@ export async function startMirror(folder: string, upstream: string): Promise<Mir
     registry,
     files: join(folder, 'files'),
     async countOf(path) {
-      const { body } = await ask(`${registry}-/mirror/counts`)
-      return (JSON.parse(body.toString()) as Record<string, number>)[path] ?? 0
+      const counts = (await (await fetch(`${registry}-/mirror/counts`)).json()) as Record<string, number>
+      return counts[path] ?? 0
     },
     async reset(delay = 0) {
-      await ask(`${registry}-/mirror/reset?delay=${delay}`, { method: 'POST' })
+      await fetch(`${registry}-/mirror/reset?delay=${delay}`, { method: 'POST' })
+    },
+    async setOutage(on) {
+      await fetch(`${registry}-/mirror/outage?on=${on}`, { method: 'POST' })
     },
     async [Symbol.asyncDispose]() {
       child.kill()
