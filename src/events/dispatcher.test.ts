@@ -143,7 +143,7 @@ it('sends what is due also while no deliveries can be made of events', async () 
 
 it('writes once in a turn of the event loop, whatever the number of events and webhooks', async () => {
   await store.commit(
-    Array.from({ length: 29 }, (_, each) =>
+    Array.from({ length: 9 }, (_, each) =>
       webhook(`wh_more_${each}`, { url: receiver.url, secrets: [secretOf('s', { secret: 'k'.repeat(32) })] }),
     ),
   )
@@ -160,11 +160,11 @@ it('writes once in a turn of the event loop, whatever the number of events and w
       leaseDeliveries: (of) => (writes.push(turn), store.leaseDeliveries(of)),
     },
   })
-  await receiver.until(({ length }) => length === 600)
+  await receiver.until(({ length }) => length === 200)
   isOver = true
   await counting
-  // 600 deliveries in commits of a hundred, and one for each attempt's outcome.
-  expect(writes.length).toBeGreaterThan(500)
+  // 200 deliveries in commits of a hundred, leases, and nearly all that came of the attempts.
+  expect(writes.length).toBeGreaterThan(200)
   expect(new Set(writes).size).toBe(writes.length)
 })
 
