@@ -85,7 +85,7 @@ export function createSigner(): Signer {
   }
 }
 
-export const PUBLISH_PREDICATE = 'https://publish.example/attestation/v0.1'
+const PUBLISH_PREDICATE = 'https://publish.example/attestation/v0.1'
 const IN_TOTO = 'application/vnd.in-toto+json'
 
 /** The registry's word that it published these bytes under this name: one entry of an attestations document. */
