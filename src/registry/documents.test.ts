@@ -125,7 +125,7 @@ describe('questions about packages', () => {
     return {
       keptBack: keysOf(answers.keptBack),
       unanswered: keysOf(answers.unanswered),
-      answered: answers.answers.map(({ names: about }) => keysOf(about)),
+      answered: answers.answers.map((answer) => keysOf(answer.names)),
     }
   }
   const heardBy = ({ requests }: NpmUpstream) =>

@@ -1,5 +1,5 @@
 import { RegistryError } from './errors.ts'
-import type { CachedIndex, Connection, PackageVersion } from './model.ts'
+import type { Connection, IndexVersion, PackageVersion, Repository } from './model.ts'
 import type { ConnectionName, FormatId, PackageName } from './names.ts'
 import { findUpstream, type ReadOptions } from './offered.ts'
 import { mayAskUpstream } from './origin.ts'
@@ -46,34 +46,55 @@ export async function readVersionDocument(
   }
   const missing = notFound(name, `The document ${path}`)
   if (!mayAskUpstream(await originFacts(parts, scope, name), along)) throw missing
-  const told = await findUpstream(parts, scope, name, along, options).catch(outageOf)
-  const listed =
-    told instanceof RegistryError || told?.index.state !== 'present' ? undefined : listedIn(told.index, version)
   const retained = held.find(({ origin }) => origin === 'EXTERNAL')
-  const known = listed ?? retained
-  const connection =
-    listed && !(told instanceof RegistryError)
-      ? told?.connection
-      : scope.view.connections.get(retained?.entryPoint as ConnectionName)
-  if (!known || !connection)
-    throw told instanceof RegistryError ? told : told?.stale ? unknowable(told.connection) : missing
-  refuseHeld(scope, name, { ...factsOf(name, known), origin: 'EXTERNAL' }, parts.clock.now())
+  const source = (await findListed(parts, scope, name, version, along, options, retained)) ?? sourceOf(scope, retained)
+  if (!source) throw missing
+  refuseHeld(scope, name, { ...factsOf(name, source.facts), origin: 'EXTERNAL' }, parts.clock.now())
   // What was fetched stays, and so does what was said about it, also where the upstream has neither any more.
-  const document = await readOne(parts, connection, path, options, retained !== undefined)
+  const document = await readOne(parts, source.connection, path, options, retained !== undefined)
   if (!document) throw missing
   return { from: 'upstream', document }
 }
 
-const factsOf = (
-  { format, key }: PackageName,
-  { version, publishedAt, license }: { version: string; publishedAt: number | null; license: string | null },
-) => ({ format, key, version, publishedAt, license })
+type Source = { readonly connection: Connection; readonly facts: IndexVersion }
 
-const listedIn = ({ facts }: CachedIndex, version: string) => facts?.versions.find((one) => one.version === version)
+/** The upstream that lists the version. Where none can be asked, that is an outage, unless the version was fetched before. */
+async function findListed(
+  parts: ReadParts,
+  scope: Scope,
+  name: PackageName,
+  version: string,
+  along: readonly Repository[],
+  options: ReadOptions,
+  retained: PackageVersion | undefined,
+): Promise<Source | undefined> {
+  const told = await findUpstream(parts, scope, name, along, options).catch(outageOf)
+  if (told instanceof RegistryError) {
+    if (!retained) throw told
+    return undefined
+  }
+  const facts = told?.index.state === 'present' ? told.index.facts : null
+  const listed = facts?.versions.find((one) => one.version === version)
+  if (told && listed) return { connection: told.connection, facts: listed }
+  // An older copy cannot tell what does not exist.
+  if (told?.stale && !retained)
+    throw new RegistryError('upstream_down', `${told.connection.name} cannot be asked at the moment`, { retryAfter: 5 })
+  return undefined
+}
 
-/** An older copy cannot tell what does not exist. */
-const unknowable = (connection: Connection): RegistryError =>
-  new RegistryError('upstream_down', `${connection.name} cannot be asked at the moment`, { retryAfter: 5 })
+/** Where a version that was fetched came from; undefined where that connection is gone. */
+function sourceOf({ view }: Scope, retained: PackageVersion | undefined): Source | undefined {
+  const connection = retained && view.connections.get(retained.entryPoint as ConnectionName)
+  return retained && connection && { connection, facts: retained }
+}
+
+const factsOf = ({ format, key }: PackageName, { version, publishedAt, license }: IndexVersion) => ({
+  format,
+  key,
+  version,
+  publishedAt,
+  license,
+})
 
 /** The documents at `path` of the connections that a request at this repository may draw from, in the order in which they are searched. */
 export async function readConnectionDocuments(
