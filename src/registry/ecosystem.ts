@@ -36,6 +36,8 @@ export type Ecosystem = {
     /** undefined where the answer is not that version's, or does not tell where its file is and what is in it. */
     read(fetched: FetchedIndex, name: PackageName, version: string): OfferedVersion | undefined
   }
+  /** Throws for what cannot be the document at this path below a connection's URL, where the format's registries keep some beside packages. */
+  checkDocument?(path: string, body: Uint8Array): void
   /** `Content-Type` of a package file. */
   fileType(file: string): string
 }

@@ -363,6 +363,22 @@ export interface Upstream {
     file: string,
     options: { deadline: Instant },
   ): Promise<OfferedVersion | undefined>
+  /**
+   * A document that the connection keeps beside packages, at a path below its URL (as it is written in a URL), at most 2 MiB;
+   * cached, refreshed and served stale as an index is. `index.document` has the bytes as they came; absent: it says that it has no such document.
+   */
+  readDocument(
+    connection: Connection,
+    path: string,
+    options: { deadline: Instant; whileRevalidating?: boolean },
+  ): Promise<IndexAnswer>
+  /** What the connection answers to a question in JSON, at most 8 MiB; undefined where it answers no such questions. Nothing is kept. */
+  ask(
+    connection: Connection,
+    path: string,
+    question: Uint8Array,
+    options: { deadline: Instant },
+  ): Promise<Uint8Array | undefined>
   /** One request upstream per file and process, however many ask. A caller that goes away does not end it. */
   download(
     connection: Connection,

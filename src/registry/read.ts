@@ -22,7 +22,7 @@ import type { Scope } from './scope.ts'
 import { searchPath } from './topology.ts'
 
 // The two doors out of a registry: an index of a package, and a file of it. Policy stands in both. A third door needs a
-// decision record.
+// decision record, as those in documents.ts have (0016).
 
 /** What an answer about a package is made from: hand it to the format's renderer. */
 export type PackageSources = {
@@ -70,7 +70,7 @@ export type ReadParts = {
   readonly onRetentionFailure: (error: unknown, file: string) => void
 }
 
-const notFound = (name: PackageName, what?: string): RegistryError =>
+export const notFound = (name: PackageName, what?: string): RegistryError =>
   new RegistryError(
     'not_found',
     what ? `${what} of ${displayName(name)} was not found` : `${displayName(name)} was not found`,
@@ -80,7 +80,7 @@ const notFound = (name: PackageName, what?: string): RegistryError =>
     },
   )
 
-async function originFacts({ store }: ReadParts, scope: Scope, name: PackageName): Promise<OriginFacts> {
+export async function originFacts({ store }: ReadParts, scope: Scope, name: PackageName): Promise<OriginFacts> {
   const [record, packages] = await Promise.all([
     store.findName(scope.domain.name, name.format, name.key),
     store.findPackages(scope.domain.name, name.format, name.key),
@@ -123,7 +123,7 @@ export async function readPackage(
 }
 
 /** An outage is an answer where something can be served without the upstream; anything else is thrown. */
-function outageOf(error: unknown): RegistryError {
+export function outageOf(error: unknown): RegistryError {
   if (error instanceof RegistryError && (error.code === 'upstream_down' || error.code === 'upstream_slow')) return error
   throw error
 }
@@ -152,7 +152,7 @@ async function retainedIndex(
   return { connection, document: index.document, facts: index.facts, only: [...new Set(only)] }
 }
 
-function refuseHeld(scope: Scope, name: PackageName, facts: VersionFacts, now: Instant): void {
+export function refuseHeld(scope: Scope, name: PackageName, facts: VersionFacts, now: Instant): void {
   const { allowed, findings } = curate(rulesFor(scope.view.rules, scope.repository.name), facts, now)
   if (!allowed) throw heldError(name, facts.version, findings)
 }

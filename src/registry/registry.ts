@@ -1,5 +1,13 @@
+import {
+  askAboutPackages,
+  readConnectionDocuments,
+  readVersionDocument,
+  type UpstreamAnswers,
+  type UpstreamDocument,
+  type VersionDocument,
+} from './documents.ts'
 import { rememberFound } from './found-assets.ts'
-import type { PackageName } from './names.ts'
+import type { FormatId, PackageName } from './names.ts'
 import type { BlobStore, DigestAlgorithm, PendingBlob } from './ports.ts'
 import { publish, type PublishRequest, type PublishResult } from './publish.ts'
 import {
@@ -28,6 +36,27 @@ export type RequirePackageAction = (
 export type Registry = {
   readPackage(scope: Scope, name: PackageName, options: ReadOptions): Promise<PackageSources>
   openAsset(scope: Scope, name: PackageName, select: AssetSelection, options: ReadOptions): Promise<OpenedAsset>
+  /** What is kept beside one version, here or upstream: see documents.ts, for the two below as well. */
+  readVersionDocument(
+    scope: Scope,
+    name: PackageName,
+    version: string,
+    path: string,
+    options: ReadOptions,
+  ): Promise<VersionDocument>
+  readConnectionDocuments(
+    scope: Scope,
+    format: FormatId,
+    path: string,
+    options: ReadOptions,
+  ): Promise<readonly UpstreamDocument[]>
+  askAboutPackages(
+    scope: Scope,
+    format: FormatId,
+    names: readonly PackageName[],
+    question: { readonly path: string; about(names: readonly PackageName[]): Uint8Array },
+    options: ReadOptions,
+  ): Promise<UpstreamAnswers>
   /** Throws unless the caller may publish the name: a format calls it as soon as it knows the name, before it reads the bytes. */
   requirePublish(scope: Scope, name: PackageName): Promise<void>
   /** Where the bytes of a publish go until it is planned. */
@@ -44,6 +73,9 @@ export function createRegistry(
   return {
     readPackage: (scope, name, options) => readPackage(parts, scope, name, options),
     openAsset: (scope, name, select, options) => openAsset(parts, scope, name, select, options),
+    readVersionDocument: (...asked) => readVersionDocument(parts, ...asked),
+    readConnectionDocuments: (...asked) => readConnectionDocuments(parts, ...asked),
+    askAboutPackages: (...asked) => askAboutPackages(parts, ...asked),
     requirePublish: (scope, name) => parts.require(scope, 'codeartifact:PublishPackageVersion', name),
     beginBlob: (digests) => parts.blobs.begin({ digests }),
     async publish(scope, request) {

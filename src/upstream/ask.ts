@@ -10,7 +10,7 @@ import type { Breaker } from './breaker.ts'
 
 /** One request that went upstream, for metrics and logs. */
 export type Observation = {
-  readonly kind: 'index' | 'version' | 'file' | 'side-car'
+  readonly kind: 'index' | 'version' | 'file' | 'side-car' | 'document' | 'question'
   readonly connection: ConnectionName
   /** What was asked for: `left-pad`, `left-pad-1.3.0.tgz`. */
   readonly what: string
@@ -43,6 +43,8 @@ export type Ask = {
   readonly what: string
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
+  /** What a POST sends, which must be safe to send again; a GET where left out. */
+  readonly body?: Uint8Array
   /** For all tries together. */
   readonly deadline: Instant
   /** Asked before a try after the first. */
@@ -130,6 +132,7 @@ async function attemptOnce<T>(
     const response = await parts.outbound.request({
       url: request.url,
       headers: request.headers,
+      ...(request.body && { method: 'POST', body: request.body }),
       credentials: credentials ? { origin: own, header: credentials.header } : undefined,
       declaredOrigins: [own, ...connection.fileOrigins],
       deadline: request.deadline,

@@ -7,6 +7,7 @@ import type { BlobStore, Clock, MetadataStore, Upstream } from '../registry/port
 import type { Observation } from './ask.ts'
 import { Breaker, type BreakerTimes } from './breaker.ts'
 import { createDownloads } from './download.ts'
+import { createDocumentReader, createQuestions } from './fetch-document.ts'
 import { createIndexReader, type ReadIndex } from './fetch-index.ts'
 import { createVersionReader } from './fetch-version.ts'
 
@@ -61,15 +62,18 @@ export function createUpstream(options: UpstreamOptions): Upstream & AsyncDispos
   }
   const indexes = createIndexReader(parts)
   const versions = createVersionReader(parts)
+  const documents = createDocumentReader(parts)
   const downloads = createDownloads(parts)
   return {
     readIndex: indexes.readIndex,
     findVersionOf: versions.findVersionOf,
+    readDocument: documents.readDocument,
+    ask: createQuestions(parts).ask,
     download: downloads.download,
     readSideCar: downloads.readSideCar,
     async [Symbol.asyncDispose]() {
       stopping.abort(new RegistryError('busy', 'the server is stopping', { retryAfter: 5 }))
-      await Promise.all([indexes.settled(), versions.settled(), downloads.settled()])
+      await Promise.all([indexes.settled(), versions.settled(), documents.settled(), downloads.settled()])
     },
   }
 }

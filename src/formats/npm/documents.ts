@@ -7,6 +7,7 @@ import { heldMessage } from './held.ts'
 import { isObject, recordOf, type JsonObject } from './json.ts'
 import { abbreviate } from './manifest.ts'
 import { tarballFile, type Packument } from './packument.ts'
+import { attestationsPath } from './upstream-documents.ts'
 import type { Sorted } from './versions.ts'
 
 /** What an answer shows of a package, once curation was asked and the tags repaired. */
@@ -18,13 +19,20 @@ export type Shown = {
   readonly tags: ReadonlyMap<string, string>
 }
 
-/** One version, with its tarball's address here. INVARIANT: nothing else of `dist` is touched, for upstreams sign it. */
+/**
+ * One version, with the addresses here of its tarball and of its attestations, which npm asks for at the path of that address. INVARIANT:
+ * nothing else of `dist` is touched; what upstreams sign is name, version and integrity.
+ */
 export function manifestAt({ input, visible }: Shown, version: string): JsonObject {
   const manifest = visible.get(version)?.manifest ?? {}
   const dist = isObject(manifest['dist']) ? manifest['dist'] : {}
   // Always with a literal slash: yarn writes any other spelling into its lock file.
   const tarball = `${input.endpoint}${displayName(input.name)}/-/${tarballFile(input.name, version)}`
-  return { ...manifest, dist: { ...dist, tarball } }
+  const { attestations } = dist
+  const attested = isObject(attestations) && {
+    attestations: { ...attestations, url: input.endpoint + attestationsPath(input.name, version) },
+  }
+  return { ...manifest, dist: { ...dist, tarball, ...attested } }
 }
 
 /** The whole document: an upstream's with all that it has, or one made of what was published here. */

@@ -2,6 +2,7 @@ import semver from 'semver'
 import type { Ecosystem } from '../../registry/ecosystem.ts'
 import { displayName } from '../../registry/names.ts'
 import { readManifest } from './packument.ts'
+import { checkDocument } from './upstream-documents.ts'
 
 export const ecosystem: Ecosystem = {
   format: 'npm',
@@ -19,6 +20,7 @@ export const ecosystem: Ecosystem = {
     path: (name, version) => `${displayName(name).replace('/', '%2f')}/${encodeURIComponent(version)}`,
     read: ({ body }, name, version) => readManifest(body, name, version),
   },
+  checkDocument,
   fileType: () => 'application/octet-stream',
 }
 

@@ -64,6 +64,8 @@ async function startNpm({ largestPublish = 10_000_000, mayPublish = true } = {})
       download: () => Promise.reject(new Error('no upstream')),
       findVersionOf: async () => undefined,
       readSideCar: () => Promise.reject(new Error('no upstream')),
+      readDocument: () => Promise.reject(new Error('no upstream')),
+      ask: () => Promise.reject(new Error('no upstream')),
     },
     used: () => {},
     onRetentionFailure: () => {},

@@ -37,6 +37,13 @@ describe('paths', () => {
     ['/-/package/hello/dist-tags', { at: 'dist-tags', name: hello }],
     ['/-/package/@acme%2fhello/dist-tags', { at: 'dist-tags', name: scoped }],
     ['/-/package/@acme/hello/dist-tags/beta', { at: 'dist-tag', name: scoped, tag: 'beta' }],
+    ['/-/npm/v1/keys', { at: 'keys' }],
+    ['/-/npm/v1/security/advisories/bulk', { at: 'advisories' }],
+    ['/-/npm/v1/attestations/hello@1.0.0', { at: 'attestations', name: hello, version: '1.0.0' }],
+    ['/-/npm/v1/attestations/@acme%2fhello@1.0.0', { at: 'attestations', name: scoped, version: '1.0.0' }],
+    ['/-/npm/v1/attestations/@acme/hello@1.0.0+b', { at: 'attestations', name: scoped, version: '1.0.0+b' }],
+    ['/npm/local/main/-/npm/v1/attestations/hello@1.0.0', { at: 'attestations', name: hello, version: '1.0.0' }],
+    ['/npm/1.0.0', { at: 'version', name: parseNpmName('npm'), version: '1.0.0' }],
     ['/constructor', { at: 'package', name: parseNpmName('constructor') }],
   ])('%s', (raw, place) => {
     expect(parsePath(raw, 'not_found')).toEqual(place)

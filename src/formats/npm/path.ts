@@ -6,6 +6,11 @@ import { parseNpmName } from './name.ts'
 export type Place =
   | { readonly at: 'ping' }
   | { readonly at: 'whoami' }
+  /** The keys that the registries behind this one sign with. */
+  | { readonly at: 'keys' }
+  | { readonly at: 'attestations'; readonly name: PackageName; readonly version: string }
+  /** `npm audit` asks here. */
+  | { readonly at: 'advisories' }
   | { readonly at: 'dist-tags'; readonly name: PackageName }
   | { readonly at: 'dist-tag'; readonly name: PackageName; readonly tag: string }
   | { readonly at: 'package'; readonly name: PackageName }
@@ -28,10 +33,20 @@ export function parsePath(raw: string, noName: ErrorCode): Place {
     .split('/')
     .filter((segment) => segment !== '')
     .map(decodeSegment)
-  const place = segments[0] === '-' ? serviceAt(segments.slice(1), noName) : packageAt(segments, noName)
+  const place = placeAt(segments, noName)
   if (!place) throw new RegistryError('not_found', `There is nothing at ${JSON.stringify(raw.slice(0, 300))}`)
   return place
 }
+
+function placeAt(segments: readonly string[], noName: ErrorCode): Place | null {
+  if (segments[0] === '-') return serviceAt(segments.slice(1), noName)
+  // npm up to version 10 puts the whole path of `dist.attestations.url` behind the registry's address, which has a path itself.
+  const [format, , , ...again] = segments
+  if (format === 'npm' && again.slice(0, 4).join('/') === ATTESTATIONS) return serviceAt(again.slice(1), noName)
+  return packageAt(segments, noName)
+}
+
+const ATTESTATIONS = '-/npm/v1/attestations'
 
 function decodeSegment(segment: string): string {
   const decoded = decodeOnce(segment)
@@ -58,6 +73,7 @@ function serviceAt(segments: readonly string[], noName: ErrorCode): Place | null
   const [service, ...rest] = segments
   if (service === 'ping' && rest.length === 0) return { at: 'ping' }
   if (service === 'whoami' && rest.length === 0) return { at: 'whoami' }
+  if (service === 'npm') return securityAt(rest, noName)
   if (service === 'package') {
     const [name, below] = takeName(rest, noName)
     if (!name || below[0] !== 'dist-tags') return null
@@ -65,6 +81,21 @@ function serviceAt(segments: readonly string[], noName: ErrorCode): Place | null
     if (below.length === 2) return { at: 'dist-tag', name, tag: below[1] ?? '' }
   }
   return null
+}
+
+/** `/-/npm/v1/…` */
+function securityAt([v1, ...segments]: readonly string[], noName: ErrorCode): Place | null {
+  if (v1 !== 'v1') return null
+  if (segments.join('/') === 'keys') return { at: 'keys' }
+  if (segments.join('/') === 'security/advisories/bulk') return { at: 'advisories' }
+  if (segments[0] !== 'attestations') return null
+  // `hello@1.0.0`, `@acme%2fhello@1.0.0`, or `@acme/hello@1.0.0` in two segments.
+  const spec = segments.slice(1).join('/')
+  const at = spec.lastIndexOf('@')
+  const version = spec.slice(at + 1)
+  const [name, below] = takeName(at > 0 ? spec.slice(0, at).split('/') : [], noName)
+  if (!name || below.length > 0 || version === '' || version.length > MAX_VERSION) return null
+  return { at: 'attestations', name, version: unslashed(version) }
 }
 
 function packageAt(segments: readonly string[], noName: ErrorCode): Place | null {

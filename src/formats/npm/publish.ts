@@ -77,7 +77,8 @@ function keptManifest(
 ): JsonObject {
   // npm adds where it packed the tarball: paths of the publisher's machine are nobody's business.
   const { [BUNDLES]: _reserved, _resolved, _from, dist, ...kept } = manifest
-  const { tarball: _tarball, ...declared } = isObject(dist) ? dist : {}
+  // Signatures and attestations are a registry's word, not a publisher's: npm gives up on a whole audit over one without a key.
+  const { tarball: _tarball, signatures: _signed, attestations: _attested, ...declared } = isObject(dist) ? dist : {}
   const { sha512, sha1 } = landed.digests
   return {
     ...(readme !== null && { readme }),

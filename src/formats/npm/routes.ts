@@ -2,13 +2,15 @@ import { RegistryError } from '../../registry/errors.ts'
 import type { PackageName } from '../../registry/names.ts'
 import type { Answer, DataAction, Format, RequestContext } from '../format.ts'
 import { formOf } from './accept.ts'
+import { serveAdvisories } from './advisories.ts'
 import { serveTagDelete, serveTagPut } from './dist-tags.ts'
 import { parsePath, type Place } from './path.ts'
 import { servePublish } from './publish.ts'
+import { serveAttestations, serveKeys } from './provenance.ts'
 import { serveDocument, serveTarball, serveWhoami } from './reads.ts'
 
 type Route = {
-  readonly method: 'GET' | 'PUT' | 'DELETE'
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
   readonly at: Place['at']
   readonly route: string
   readonly action: DataAction
@@ -48,6 +50,11 @@ const routesFor = (largestPublish: number): readonly Route[] => [
   route('DELETE', 'dist-tag', 'delete-dist-tag', PUBLISH, ({ name, tag }, context) =>
     serveTagDelete(name, tag, context),
   ),
+  route('GET', 'keys', 'keys', READ, (_, context) => serveKeys(context)),
+  route('GET', 'attestations', 'attestations', READ, ({ name, version }, context) =>
+    serveAttestations(name, version, context),
+  ),
+  route('POST', 'advisories', 'advisories', READ, (_, context) => serveAdvisories(context)),
   route('GET', 'ping', 'ping', READ, async () => ({ kind: 'json', status: 200, body: {} })),
   route('GET', 'whoami', 'whoami', READ, (_, context) => serveWhoami(context)),
 ]

@@ -93,6 +93,8 @@ function upstreamWith(page: unknown, asked: string[]): Upstream {
     download: async () => ({ size: OFFERED.length, body: blob, joined: false, landed: new Promise(() => {}) }),
     findVersionOf: async () => undefined,
     readSideCar: async () => Buffer.from('Metadata-Version: 2.1\n'),
+    readDocument: () => Promise.reject(new Error('nobody asks for documents')),
+    ask: () => Promise.reject(new Error('nobody asks questions')),
   }
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import { answerWithFault, Faults, sendBody } from './faults.ts'
 
@@ -10,6 +11,8 @@ export type SeenRequest = {
   readonly path: string
   readonly query: string
   readonly headers: Readonly<Record<string, string | undefined>>
+  /** Of a POST. */
+  readonly body: Buffer
 }
 
 export type UpstreamAnswer = {
@@ -59,18 +62,20 @@ export type LoopbackServer = AsyncDisposable & {
 export async function startLoopbackServer(answer: (request: SeenRequest) => UpstreamAnswer): Promise<LoopbackServer> {
   const faults = new Faults()
   const requests: SeenRequest[] = []
-  const handle = (incoming: IncomingMessage, response: ServerResponse): void => {
+  const handle = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const [path = '/', query = ''] = (incoming.url ?? '/').split('?', 2)
     const headers = incoming.headers as Record<string, string | undefined>
-    const request = { method: incoming.method ?? 'GET', path, query, headers }
+    const method = incoming.method ?? 'GET'
+    const body = method === 'POST' ? await buffer(incoming) : Buffer.alloc(0)
+    const request = { method, path, query, headers, body }
     requests.push(request)
     incoming.resume()
     const fault = faults.meet(path)
     if (fault && answerWithFault(fault, response)) return
     const conditional = fault?.kind !== 'no-etag'
-    const { status, headers: head, body } = prepared(answer(request), request, conditional)
-    response.writeHead(status, status === 304 ? head : { ...head, 'content-length': String(body.length) })
-    void sendBody(body, fault, response)
+    const { status, headers: head, body: content } = prepared(answer(request), request, conditional)
+    response.writeHead(status, status === 304 ? head : { ...head, 'content-length': String(content.length) })
+    void sendBody(content, fault, response)
   }
   let server = await listen(handle, 0)
   const port = (server.address() as AddressInfo).port
@@ -99,8 +104,11 @@ export async function startLoopbackServer(answer: (request: SeenRequest) => Upst
   }
 }
 
-function listen(handle: (request: IncomingMessage, response: ServerResponse) => void, port: number): Promise<Server> {
-  const server = createServer(handle)
+function listen(
+  handle: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+  port: number,
+): Promise<Server> {
+  const server = createServer((request, response) => void handle(request, response))
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, '127.0.0.1', () => resolve(server))

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { attest, createSigner, type Signer } from './npm-signing.ts'
 import { packTarball, type ArchiveFiles } from '../tarball.ts'
 import {
   file,
@@ -25,6 +26,8 @@ export type NpmRelease = {
   readonly manifest?: Readonly<Record<string, unknown>>
   /** Merged into `dist`: signatures, another tarball URL, a wrong integrity; a null takes the member away. */
   readonly dist?: Readonly<Record<string, unknown>>
+  /** The registry attests that it published it, as the public one does for what comes with provenance. */
+  readonly attested?: boolean
   /** In place of the tarball that would be built. */
   readonly tarballBytes?: Uint8Array
 }
@@ -47,6 +50,10 @@ export type NpmUpstream = LoopbackServer & {
   /** Takes one version or the whole package away. */
   unpublish(name: string, version?: string): void
   setTag(name: string, tag: string, version: string): void
+  /** Signs all that is published: see `npm-signing.ts`. */
+  readonly signer: Signer
+  /** Advisories by package, as `npm audit` is told of them. */
+  readonly advisories: Map<string, readonly object[]>
 }
 
 type Manifest = Record<string, unknown> & { name: string; version: string; dist: Record<string, unknown> }
@@ -69,7 +76,19 @@ const ABBREVIATED_MEMBERS = (
 export async function startNpmUpstream(): Promise<NpmUpstream> {
   const packages = new Map<string, Package>()
   const tarballs = new Map<string, Uint8Array>()
-  const server = await startLoopbackServer((request) => answer(packages, tarballs, request))
+  const signer = createSigner()
+  const documents = new Map<string, unknown>([['/-/npm/v1/keys', { keys: [signer.publicKey] }]])
+  const advisories = new Map<string, readonly object[]>()
+  const server = await startLoopbackServer((request) => {
+    if (request.method === 'POST' && request.path === '/-/npm/v1/security/advisories/bulk') {
+      const names = Object.keys(JSON.parse(request.body.toString()) as object)
+      const known = names.flatMap((name) => (advisories.has(name) ? [[name, advisories.get(name)] as const] : []))
+      return json(200, Object.fromEntries(known))
+    }
+    const document = documents.get(decodeURIComponent(request.path))
+    if (document) return json(200, document, { 'cache-control': 'public, max-age=300' })
+    return answer(packages, tarballs, request)
+  })
   const url = `${server.origin}/`
 
   const publish = async (release: NpmRelease): Promise<PublishedNpm> => {
@@ -88,7 +107,20 @@ export async function startNpmUpstream(): Promise<NpmUpstream> {
       shasum,
       tarball: server.origin + path,
       fileCount: Object.keys(files).length + 1,
+      unpackedSize: Object.values(files).reduce((sum, content) => sum + Buffer.byteLength(content), 0),
+      signatures: [signer.sign(`${name}@${version}:${integrity}`)],
       ...release.dist,
+    }
+    if (release.attested) {
+      const at = `/-/npm/v1/attestations/${name}@${version}`
+      const attestation = attest(signer, { name, version, bytes })
+      documents.set(at, { attestations: [attestation] })
+      Object.assign(dist, {
+        attestations: {
+          url: server.origin + at.replace(name, name.replace('/', '%2f')),
+          provenance: { predicateType: attestation.predicateType },
+        },
+      })
     }
     for (const member of Object.keys(dist))
       if (dist[member as keyof typeof dist] === null) delete dist[member as keyof typeof dist]
@@ -106,6 +138,8 @@ export async function startNpmUpstream(): Promise<NpmUpstream> {
   return {
     ...server,
     url,
+    signer,
+    advisories,
     publish,
     unpublish(name, version) {
       if (version === undefined) packages.delete(name)
