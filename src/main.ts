@@ -105,6 +105,7 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
       clock,
       ecosystemOf: (id) => formatOf(id).ecosystem,
       readIndex: (id, fetched, name) => workers.readIndex(formatOf(id), fetched, name),
+      excerpt: (id, document, name, files) => workers.excerpt(formatOf(id), document, name, files),
       credentialsOf: async (connection) =>
         connection.credentials === null
           ? null

@@ -95,7 +95,7 @@ export type Assembled = AsyncDisposable & {
 }
 
 export async function assembleUpstream(
-  options: Partial<Pick<UpstreamOptions, 'credentialsOf' | 'readIndex' | 'blobs'>> & {
+  options: Partial<Pick<UpstreamOptions, 'credentialsOf' | 'readIndex' | 'excerpt' | 'blobs'>> & {
     limits?: Partial<UpstreamLimits>
     outbound?: Partial<OutboundOptions>
   } = {},
@@ -115,6 +115,7 @@ export async function assembleUpstream(
     clock,
     ecosystemOf,
     readIndex: options.readIndex ?? readJsonIndex,
+    excerpt: options.excerpt ?? (async () => ({})),
     credentialsOf: options.credentialsOf ?? (async () => null),
     observe: (observation) => void observed.push(observation),
     onMismatch: (_connection, file, reason) => void mismatches.push(`${file.file}: ${reason}`),
