@@ -140,6 +140,7 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
     blobs,
     upstream,
     clock,
+    versionKey: (id, version) => formatOf(id).ecosystem.versionKey(version),
     used: (sha256) => used.used(sha256),
     onRetentionFailure: (error, file) => log.error({ error, file }, 'a fetched file could not be recorded'),
     require: ({ caller, facts, view, domain, repository }, action, name) =>

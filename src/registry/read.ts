@@ -16,7 +16,7 @@ import type {
   Tag,
 } from './model.ts'
 import type { FindAsset } from './found-assets.ts'
-import { displayName, type ConnectionName, type PackageName } from './names.ts'
+import { displayName, type ConnectionName, type FormatId, type PackageName } from './names.ts'
 import { findInIndex, findOffered, findUpstream, type AssetSelection, type ReadOptions } from './offered.ts'
 import { isOwned, mayAskUpstream, type OriginFacts } from './origin.ts'
 import type { BlobStore, Clock, FoundAsset, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
@@ -69,6 +69,8 @@ export type ReadParts = {
   readonly upstream: Upstream
   readonly clock: Clock
   readonly findAsset: FindAsset
+  /** `Ecosystem.versionKey` of the format. */
+  readonly versionKey: (format: FormatId, version: string) => string
   /** Remembers that a blob was of use. */
   readonly used: (sha256: Hex) => void
   /** A retention that failed does not fail the download; it is reported here. */
@@ -176,8 +178,16 @@ async function retainedIndex(
   return { connection, document: index.document, facts: index.facts, only: [...new Set(only)] }
 }
 
-function refuseHeld(scope: Scope, name: PackageName, facts: VersionFacts, now: Instant): void {
-  const { allowed, findings } = curate(rulesFor(scope.view.rules, scope.repository), facts, now)
+function refuseHeld(
+  { versionKey }: ReadParts,
+  scope: Scope,
+  name: PackageName,
+  facts: VersionFacts,
+  now: Instant,
+): void {
+  const { allowed, findings } = curate(rulesFor(scope.view.rules, scope.repository), facts, now, (version) =>
+    versionKey(name.format, version),
+  )
   if (!allowed) throw heldError(name, facts.version, findings)
 }
 
@@ -231,7 +241,7 @@ async function openHeld(
     origin,
     withdrawn,
   }
-  refuseHeld(scope, name, facts, parts.clock.now())
+  refuseHeld(parts, scope, name, facts, parts.clock.now())
   const part = select.sideCar ? await sideCarOf(parts, name, found) : { sha256: asset.digests.sha256, size: asset.size }
   if (!part) return version.origin === 'EXTERNAL' ? null : Promise.reject(notFound(name, `${select.file}.metadata`))
   const body = await parts.blobs.open(part.sha256, part)
@@ -286,7 +296,7 @@ async function openFromUpstream(
   const offered = await findOffered(parts, scope, name, select, along, options)
   if (!offered) throw notFound(name, select.file)
   const { connection, repository, file, facts, metadata } = offered
-  refuseHeld(scope, name, facts, parts.clock.now())
+  refuseHeld(parts, scope, name, facts, parts.clock.now())
   if (select.sideCar) return openSideCar(parts, connection, name, file, options)
   const retention = { scope, name, file, facts, metadata, connection, keeper: repository, evenIfOwned: isOwned(origin) }
   const download = await parts.upstream.download(connection, file, {

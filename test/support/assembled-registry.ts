@@ -115,6 +115,7 @@ export async function assembleRegistry(layout: Layout): Promise<AssembledRegistr
     upstream,
     clock,
     findAsset: rememberFound(store),
+    versionKey: (format, version) => FORMATS[format].ecosystem.versionKey(version),
     used: () => {},
     onRetentionFailure: (error) => void retentionFailures.push(error),
   }

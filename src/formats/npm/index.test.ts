@@ -65,6 +65,7 @@ async function startNpm({ largestPublish = 10_000_000, mayPublish = true } = {})
       findVersionOf: async () => undefined,
       readSideCar: () => Promise.reject(new Error('no upstream')),
     },
+    versionKey: (_, version) => version,
     used: () => {},
     onRetentionFailure: () => {},
     require: async () => {

@@ -2,6 +2,7 @@ import { curate, type Finding } from '../../registry/curation.ts'
 import { isOtherThan } from '../../registry/departures.ts'
 import type { Instant, PackageVersion } from '../../registry/model.ts'
 import type { RenderInput } from '../format.ts'
+import { versionKey } from './ecosystem.ts'
 import { declaredDigests, formatIntegrity } from './integrity.ts'
 import { isObject, ownMember, type JsonObject } from './json.ts'
 import type { Packument } from './packument.ts'
@@ -34,7 +35,7 @@ export function sortVersions(input: RenderInput, packument: Packument | null): S
   for (const offered of offeredVersions(input, packument)) {
     const { manifest: _manifest, ...said } = offered
     const facts = { format: input.name.format, key: input.name.key, ...said }
-    const { allowed, findings } = curate(input.rules, facts, input.now)
+    const { allowed, findings } = curate(input.rules, facts, input.now, versionKey)
     if (allowed) {
       visible.set(said.version, offered)
       continue

@@ -80,7 +80,7 @@ function startCuration({ name, rules, now }: RenderInput): Curation {
   const held = new Map<string, Set<string>>()
   let next = Infinity
   const decide = (judged: Judged): boolean => {
-    const { allowed, findings } = curate(rules, { format: name.format, key: name.key, ...judged }, now)
+    const { allowed, findings } = curate(rules, { format: name.format, key: name.key, ...judged }, now, versionKey)
     if (allowed) return true
     const reasons = held.get(judged.version) ?? new Set()
     held.set(judged.version, reasons)

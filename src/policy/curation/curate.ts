@@ -1,13 +1,19 @@
 import { denyList } from './deny-list.ts'
 import { minimumAge } from './minimum-age.ts'
+import type { VersionKey } from './packages.ts'
 import type { AppliedRule, Curated, CurationRule, Finding, VersionFacts } from './rule.ts'
 
-function findingsOf({ id, rule }: AppliedRule, facts: VersionFacts, now: number): readonly Finding[] {
+function findingsOf(
+  { id, rule }: AppliedRule,
+  facts: VersionFacts,
+  now: number,
+  versionKey: VersionKey,
+): readonly Finding[] {
   switch (rule.kind) {
     case 'deny-list':
-      return denyList(id, rule, facts)
+      return denyList(id, rule, facts, versionKey)
     case 'minimum-age':
-      return minimumAge(id, rule, facts, now)
+      return minimumAge(id, rule, facts, now, versionKey)
     case 'withdrawn':
       return facts.withdrawn ? [{ rule: id, reason: 'its upstream withdrew it', until: null }] : []
   }
@@ -28,8 +34,13 @@ export const rulesFor = (
 export const asksForTime = (rules: readonly AppliedRule[]): boolean =>
   rules.some(({ rule }) => rule.kind === 'minimum-age')
 
-/** Every rule is asked; one finding holds the version. */
-export function curate(rules: readonly AppliedRule[], facts: VersionFacts, now: number): Curated {
-  const findings = rules.flatMap((rule) => findingsOf(rule, facts, now))
+/** Every rule is asked; one finding holds the version. `versionKey`: that of the facts' format. */
+export function curate(
+  rules: readonly AppliedRule[],
+  facts: VersionFacts,
+  now: number,
+  versionKey: VersionKey,
+): Curated {
+  const findings = rules.flatMap((rule) => findingsOf(rule, facts, now, versionKey))
   return { allowed: findings.length === 0, findings }
 }

@@ -80,6 +80,7 @@ const ecosystemOf = (format: FormatId): Ecosystem => ({
   indexPath: ({ name }) => (format === 'npm' ? name : `${name}/`),
   indexAccept: format === 'npm' ? 'application/json' : 'application/vnd.pypi.simple.v1+json',
   compareVersions: (a, b) => (a < b ? -1 : 1),
+  versionKey: (version) => version,
   fileType: () => 'application/octet-stream',
 })
 
