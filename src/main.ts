@@ -105,6 +105,7 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
       clock,
       ecosystemOf: (id) => formatOf(id).ecosystem,
       readIndex: (id, fetched, name) => workers.readIndex(formatOf(id), fetched, name),
+      excerpt: (id, document, name, files) => workers.excerpt(formatOf(id), document, name, files),
       credentialsOf: async (connection) =>
         connection.credentials === null
           ? null
@@ -139,6 +140,7 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
     blobs,
     upstream,
     clock,
+    versionKey: (id, version) => formatOf(id).ecosystem.versionKey(version),
     used: (sha256) => used.used(sha256),
     onRetentionFailure: (error, file) => log.error({ error, file }, 'a fetched file could not be recorded'),
     require: async ({ caller, callerAt, facts, domain, repository }, action, name) => {

@@ -131,7 +131,7 @@ describe('docs/events.md', () => {
     const sources = [...named].filter((path) => /^src\/(registry|auth|events|server)\/.*(?<!\.test)\.ts$/.test(path))
     const texts = await Promise.all(sources.map(read))
     const written = texts.flatMap((text) =>
-      [...text.matchAll(/'((?:[A-Z][a-z]+ )+(?:[A-Z][a-z]+ed))'/g)].map(([, type = '']) => type),
+      [...text.matchAll(/'((?:[A-Z][a-z]+ )+(?:[A-Z][a-z]+ed|Withdrawn))'/g)].map(([, type = '']) => type),
     )
     return new Set([PACKAGE_VERSION_EVENT, ...written, ...PUT_TOGETHER])
   }

@@ -38,6 +38,7 @@ import {
   updateWebhook,
 } from './admin/webhooks.ts'
 import { explainPolicy } from './admin/policies.ts'
+import { getRepositorySettings, putRepositorySettings } from './admin/repository-settings.ts'
 import {
   createDomain,
   deleteDomain,
@@ -127,6 +128,8 @@ export const operations = {
   deleteRule,
   getReservedPrefixes,
   putReservedPrefixes,
+  getRepositorySettings,
+  putRepositorySettings,
   listEvents,
   describeEvent,
   testEventPattern,

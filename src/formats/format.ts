@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
-import type { CurationRule } from '../policy/curation/rule.ts'
+import type { AppliedRule } from '../policy/curation/rule.ts'
 import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
 import type { RegistryError } from '../registry/errors.ts'
 import type { IndexFacts, Instant, PackageVersion, Tag } from '../registry/model.ts'
@@ -138,8 +138,10 @@ export type RenderInput = {
   } | null
   /** Published here, in search order: the first of two equal versions counts. They win over the index. */
   readonly hosted: readonly PackageVersion[]
+  /** Fetched earlier and kept, where the index does not list it any more, or otherwise than it is kept: see `Departure`. */
+  readonly retained?: readonly PackageVersion[]
   readonly tags: readonly Tag[]
-  readonly rules: readonly CurationRule[]
+  readonly rules: readonly AppliedRule[]
   readonly now: Instant
 }
 
@@ -158,5 +160,10 @@ export type Rendered =
 /** The module at `Format.renderer` exports these. Pure: the same input gives the same bytes. */
 export type Renderer = {
   readIndex(fetched: FetchedIndex, name: PackageName): ParsedIndex
+  /**
+   * What the document (as `readIndex` returned it) says of these files, one JSON text each: it becomes their `Asset.metadata` when the
+   * next document says it no more. Files that it does not list are left out.
+   */
+  excerpt(document: Uint8Array, name: PackageName, files: readonly string[]): Readonly<Record<string, string>>
   render(input: RenderInput): Rendered
 }

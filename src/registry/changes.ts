@@ -6,6 +6,7 @@ import type {
   Asset,
   CachedIndex,
   Connection,
+  Departure,
   Domain,
   IdentityPolicy,
   IndexFacts,
@@ -21,6 +22,7 @@ import type {
   SigningKey,
   User,
   VersionStatus,
+  Withdrawn,
 } from './model.ts'
 import type { AccountId, ConnectionName, DomainName, FormatId, PackageKey, RepositoryName } from './names.ts'
 import type { Delivery, DeliveryAttempt, DeliveryOutcome, Webhook, WebhookSecret } from './webhooks.ts'
@@ -88,6 +90,12 @@ export type Change =
   | { readonly change: 'create-repository'; readonly repository: Repository }
   /** Replaces description, upstreams and connections. Refused with `busy` where the topology counter is no longer `plannedAt`. */
   | { readonly change: 'set-repository'; readonly repository: Repository; readonly plannedAt?: number }
+  | {
+      readonly change: 'set-repository-settings'
+      readonly domain: DomainName
+      readonly repository: RepositoryName
+      readonly withdrawn: Withdrawn
+    }
   /** Refused with `conflict` while another repository has it as upstream. Takes its packages with it; names stay owned. */
   | { readonly change: 'delete-repository'; readonly domain: DomainName; readonly repository: RepositoryName }
   | { readonly change: 'create-connection'; readonly connection: Connection }
@@ -140,6 +148,19 @@ export type Change =
   | { readonly change: 'create-asset'; readonly at: VersionAt; readonly asset: Asset }
   /** As `create-asset`, for what was fetched from upstream: it does not move the counter. */
   | { readonly change: 'retain-asset'; readonly at: VersionAt; readonly asset: Asset }
+  /**
+   * Notes how the upstream's index departs from a kept file; null: it is again as it was. Refused with `conflict` where something else
+   * than `was` is noted: another process was quicker, and has announced it.
+   */
+  | {
+      readonly change: 'note-departure'
+      readonly at: VersionAt
+      readonly file: string
+      readonly was: Departure | null
+      readonly departure: Departure | null
+      /** What the index said of the file while it was as it is kept; left out: what is there stays. */
+      readonly metadata?: string
+    }
   /** Makes the tag or moves it. Refused with `not_found` where the repository does not hold the version. */
   | { readonly change: 'put-tag'; readonly at: PackageAt; readonly tag: string; readonly version: string }
   /** Makes the tag where the package has none of that name. */

@@ -41,7 +41,7 @@ export async function readVersionDocument(
   )
   const hosted = held.find(({ origin }) => origin === 'INTERNAL')
   if (hosted) {
-    refuseHeld(scope, name, { ...factsOf(name, hosted), origin: 'INTERNAL' }, parts.clock.now())
+    refuseHeld(parts, scope, name, { ...factsOf(name, hosted), origin: 'INTERNAL' }, parts.clock.now())
     return { from: 'here', version: hosted }
   }
   const missing = notFound(name, `The document ${path}`)
@@ -49,7 +49,7 @@ export async function readVersionDocument(
   const retained = held.find(({ origin }) => origin === 'EXTERNAL')
   const source = (await findListed(parts, scope, name, version, along, options, retained)) ?? sourceOf(scope, retained)
   if (!source) throw missing
-  refuseHeld(scope, name, { ...factsOf(name, source.facts), origin: 'EXTERNAL' }, parts.clock.now())
+  refuseHeld(parts, scope, name, { ...factsOf(name, source.facts), origin: 'EXTERNAL' }, parts.clock.now())
   // What was fetched stays, and so does what was said about it, also where the upstream has neither any more.
   const document = await readOne(parts, source.connection, path, options, retained !== undefined)
   if (!document) throw missing

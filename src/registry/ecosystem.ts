@@ -27,6 +27,8 @@ export type Ecosystem = {
   readonly indexAccept: string
   /** Negative where `a` comes before `b` in the format's order of versions; versions that are none come first. */
   compareVersions(a: string, b: string): number
+  /** One text per version: equal for two spellings that clients take for one. What is no version is equal to itself alone. */
+  versionKey(version: string): string
   /** Asking for one version alone, where the format's registries answer that. */
   readonly single?: {
     /** The version that a file belongs to; undefined where its name does not tell. */

@@ -1,7 +1,7 @@
 import type { Change } from './changes.ts'
 import { RegistryError } from './errors.ts'
 import { announce, type ManageContext } from './manage.ts'
-import type { OriginControls, Repository } from './model.ts'
+import type { OriginControls, Repository, Withdrawn } from './model.ts'
 import { displayName, type AccountId, type ConnectionName, type PackageName, type RepositoryName } from './names.ts'
 import { checkUpstreams, type DomainView } from './topology.ts'
 
@@ -108,6 +108,26 @@ const replace = (context: ManageContext, view: DomainView, repository: Repositor
     event(context, view, 'Repository Updated', repository),
   ],
 })
+
+export const planPutRepositorySettings = (
+  context: ManageContext,
+  { domain }: DomainView,
+  { name, administrator }: Repository,
+  withdrawn: Withdrawn,
+): readonly Change[] => [
+  { change: 'set-repository-settings', domain: domain.name, repository: name, withdrawn },
+  announce(context, 'Repository Settings Changed', {
+    account: domain.owner,
+    domain: domain.name,
+    detail: {
+      domainName: domain.name,
+      domainOwner: domain.owner,
+      repositoryName: name,
+      repositoryAdministrator: administrator,
+      withdrawn,
+    },
+  }),
+]
 
 /** Refuses a repository that another one has as upstream. */
 export function planDeleteRepository(

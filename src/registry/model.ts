@@ -153,7 +153,12 @@ export type Repository = {
   /** Direct upstreams, in the order in which they are searched; at most 10. */
   readonly upstreams: readonly RepositoryName[]
   readonly connections: readonly ConnectionName[]
+  /** What becomes of versions that were fetched here and that their upstream withdrew since; `serve` where left out. */
+  readonly withdrawn?: Withdrawn
 }
+
+/** serve: they stay listed and can be downloaded. hold: they are held back, as by a rule. */
+export type Withdrawn = 'serve' | 'hold'
 
 /** A public or private registry that repositories may draw from. */
 export type Connection = {
@@ -212,6 +217,19 @@ export type Asset = {
   readonly sideCar: { readonly sha256: Hex; readonly size: number } | null
   /** What the format keeps about the file, as JSON text: requires-python, upload time ... */
   readonly metadata: string | null
+  /** Of a file that was fetched: its upstream's index is no longer as it was then. Left out while it is. */
+  readonly departure?: Departure
+}
+
+/**
+ * How an upstream's index departs from a file that was fetched and is kept. withdrawn: it does not list it. other: it declares other
+ * bytes. weaker: only weaker digests than before.
+ */
+export type Departure = {
+  readonly is: 'withdrawn' | 'other' | 'weaker'
+  /** What the index declares now. */
+  readonly declares: DeclaredDigests
+  readonly since: Instant
 }
 
 export type PackageVersion = {

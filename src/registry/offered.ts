@@ -98,7 +98,7 @@ async function findAlone(
 ): Promise<OfferedFile | null> {
   const [first] = connectionsAlong(scope.view, along, name.format)
   if (!first || sideCar || path !== undefined) return null
-  if (asksForTime(rulesFor(scope.view.rules, scope.repository.name))) return null
+  if (asksForTime(rulesFor(scope.view.rules, scope.repository))) return null
   const at = { domain: scope.domain.name, format: name.format, key: name.key, index: first.connection.name }
   if ((await parts.store.readRevision(at)).index !== null) return null
   const offered = await parts.upstream.findVersionOf(first.connection, name, file, { deadline })

@@ -124,6 +124,12 @@ export interface PackageReads {
     key: PackageKey,
     file: string,
   ): Promise<FoundAsset | undefined>
+  /** What the repositories of all domains keep of what came through the connection, each with the account that owns the domain. */
+  listRetained(
+    connection: ConnectionName,
+    format: FormatId,
+    key: PackageKey,
+  ): Promise<readonly { readonly owner: AccountId; readonly version: PackageVersion }[]>
   listPackages(
     domain: DomainName,
     repository: RepositoryName,

@@ -1,11 +1,14 @@
 import { asksForTime, curate, rulesFor } from '../policy/curation/curate.ts'
-import type { CurationRule, Finding, VersionFacts } from '../policy/curation/rule.ts'
+import type { AppliedRule, Finding, VersionFacts } from '../policy/curation/rule.ts'
+import { isOtherThan } from './departures.ts'
 import { RegistryError } from './errors.ts'
 import type {
+  Asset,
   CachedIndex,
   Connection,
   DeclaredDigests,
   Hex,
+  IndexFacts,
   IndexFile,
   Instant,
   PackageVersion,
@@ -13,7 +16,7 @@ import type {
   Tag,
 } from './model.ts'
 import type { FindAsset } from './found-assets.ts'
-import { displayName, type ConnectionName, type PackageName } from './names.ts'
+import { displayName, type ConnectionName, type FormatId, type PackageName } from './names.ts'
 import { findInIndex, findOffered, findUpstream, type AssetSelection, type ReadOptions } from './offered.ts'
 import { isOwned, mayAskUpstream, type OriginFacts } from './origin.ts'
 import type { BlobStore, Clock, FoundAsset, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
@@ -35,8 +38,10 @@ export type PackageSources = {
     readonly only: readonly string[] | null
   } | null
   readonly hosted: readonly PackageVersion[]
+  /** Fetched and kept, but not as the index has it: see `RenderInput.retained`. */
+  readonly retained: readonly PackageVersion[]
   readonly tags: readonly Tag[]
-  readonly rules: readonly CurationRule[]
+  readonly rules: readonly AppliedRule[]
   /** The indexes that were asked, in order: what the last one offers counts as long as those before it do not have the package. */
   readonly dependsOn: readonly { readonly connection: ConnectionName; readonly revision: number }[]
   readonly stale: boolean
@@ -64,6 +69,8 @@ export type ReadParts = {
   readonly upstream: Upstream
   readonly clock: Clock
   readonly findAsset: FindAsset
+  /** `Ecosystem.versionKey` of the format. */
+  readonly versionKey: (format: FormatId, version: string) => string
   /** Remembers that a blob was of use. */
   readonly used: (sha256: Hex) => void
   /** A retention that failed does not fail the download; it is reported here. */
@@ -115,8 +122,9 @@ export async function readPackage(
   return {
     index,
     hosted: [...hosted, ...alone],
+    retained: index ? departed(held, index.facts) : [],
     tags,
-    rules: rulesFor(scope.view.rules, scope.repository.name),
+    rules: rulesFor(scope.view.rules, scope.repository),
     dependsOn: asked?.asked ?? [],
     stale: told instanceof RegistryError || (asked?.stale ?? false),
   }
@@ -128,9 +136,27 @@ export function outageOf(error: unknown): RegistryError {
   throw error
 }
 
-/** Fetched by its own manifest, as by a lock file: it can be shown without any index. */
-const isListedAlone = ({ origin, status, metadata }: PackageVersion): boolean =>
-  origin === 'EXTERNAL' && status === 'Published' && metadata !== null
+/** Fetched by its own manifest, as by a lock file, or withdrawn later: it can be shown without any index. */
+const isListedAlone = ({ origin, status, metadata, assets }: PackageVersion): boolean =>
+  origin === 'EXTERNAL' &&
+  status === 'Published' &&
+  (metadata !== null || assets.some((asset) => asset.metadata !== null))
+
+/** What was fetched from upstream and is not, or not as it is kept, in the index that is shown; of a version only such files. */
+function departed(held: readonly PackageVersion[], facts: IndexFacts): readonly PackageVersion[] {
+  const fetched = held.filter(({ origin, status }) => origin === 'EXTERNAL' && status === 'Published')
+  const wanted = new Set(fetched.flatMap(({ assets }) => assets.map(({ file }) => file)))
+  const offered = new Map(facts.files.flatMap((one) => (wanted.has(one.file) ? [[one.file, one] as const] : [])))
+  // The index may be another connection's than the one that gave the file, so what was noted of it is not all that counts.
+  const isDeparted = ({ file, digests, departure }: Asset) => {
+    const offer = offered.get(file)
+    return departure !== undefined || !offer || isOtherThan(digests, offer.digests)
+  }
+  return fetched.flatMap((version) => {
+    const assets = version.assets.filter(isDeparted)
+    return assets.length === 0 ? [] : [{ ...version, assets }]
+  })
+}
 
 const liveIndex = (connection: Connection, index: CachedIndex): PackageSources['index'] =>
   index.document && index.facts
@@ -152,8 +178,16 @@ async function retainedIndex(
   return { connection, document: index.document, facts: index.facts, only: [...new Set(only)] }
 }
 
-export function refuseHeld(scope: Scope, name: PackageName, facts: VersionFacts, now: Instant): void {
-  const { allowed, findings } = curate(rulesFor(scope.view.rules, scope.repository.name), facts, now)
+export function refuseHeld(
+  { versionKey }: ReadParts,
+  scope: Scope,
+  name: PackageName,
+  facts: VersionFacts,
+  now: Instant,
+): void {
+  const { allowed, findings } = curate(rulesFor(scope.view.rules, scope.repository), facts, now, (version) =>
+    versionKey(name.format, version),
+  )
   if (!allowed) throw heldError(name, facts.version, findings)
 }
 
@@ -197,8 +231,17 @@ async function openHeld(
   if (version.status !== 'Published' && version.status !== 'Unlisted') throw notFound(name, select.file)
   const { publishedAt } = isOfUnknownAge(scope, version) ? await judgedByIndex(parts, scope, name, found) : version
   const { license, origin } = version
-  const facts = { format: name.format, key: name.key, version: version.version, publishedAt, license, origin }
-  refuseHeld(scope, name, facts, parts.clock.now())
+  const withdrawn = asset.departure?.is === 'withdrawn'
+  const facts = {
+    format: name.format,
+    key: name.key,
+    version: version.version,
+    publishedAt,
+    license,
+    origin,
+    withdrawn,
+  }
+  refuseHeld(parts, scope, name, facts, parts.clock.now())
   const part = select.sideCar ? await sideCarOf(parts, name, found) : { sha256: asset.digests.sha256, size: asset.size }
   if (!part) return version.origin === 'EXTERNAL' ? null : Promise.reject(notFound(name, `${select.file}.metadata`))
   const body = await parts.blobs.open(part.sha256, part)
@@ -215,7 +258,7 @@ async function openHeld(
 
 /** What came by its own manifest counts as published when it was fetched. Where a rule asks for its age, the index knows better. */
 const isOfUnknownAge = (scope: Scope, { origin, publishedAt, createdAt }: FoundAsset['version']): boolean =>
-  origin === 'EXTERNAL' && publishedAt === createdAt && asksForTime(rulesFor(scope.view.rules, scope.repository.name))
+  origin === 'EXTERNAL' && publishedAt === createdAt && asksForTime(rulesFor(scope.view.rules, scope.repository))
 
 async function judgedByIndex(parts: ReadParts, scope: Scope, name: PackageName, { version, asset }: FoundAsset) {
   const along = searchPath(scope.view, scope.repository.name)
@@ -253,7 +296,7 @@ async function openFromUpstream(
   const offered = await findOffered(parts, scope, name, select, along, options)
   if (!offered) throw notFound(name, select.file)
   const { connection, repository, file, facts, metadata } = offered
-  refuseHeld(scope, name, facts, parts.clock.now())
+  refuseHeld(parts, scope, name, facts, parts.clock.now())
   if (select.sideCar) return openSideCar(parts, connection, name, file, options)
   const retention = { scope, name, file, facts, metadata, connection, keeper: repository, evenIfOwned: isOwned(origin) }
   const download = await parts.upstream.download(connection, file, {

@@ -198,6 +198,7 @@ async function renderEntry(
       endpoint: want.endpoint,
       index,
       hosted: sources.hosted,
+      retained: sources.retained,
       tags: sources.tags,
       rules: sources.rules,
       now,

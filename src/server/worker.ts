@@ -15,10 +15,19 @@ export type ReadIndexResult = {
   /** The document, zstd-compressed. */
   readonly compressed: Uint8Array
 }
+export type ExcerptJob = {
+  readonly renderer: string
+  /** zstd-compressed. */
+  readonly compressed: Uint8Array
+  readonly name: PackageName
+  readonly files: readonly string[]
+}
+export type ExcerptResult = Readonly<Record<string, string>>
 /** Errors do not cross threads with their class: one that is meant for a person travels as data. */
 export type Failed = { readonly failed: { readonly code: ErrorCode; readonly message: string } }
 
 export const readIndex = (job: ReadIndexJob): Promise<ReadIndexResult | Failed> => failing(() => read(job))
+export const excerpt = (job: ExcerptJob): Promise<ExcerptResult | Failed> => failing(() => extract(job))
 export const render = (job: RenderJob): Promise<RenderResult | Failed> => failing(() => draw(job))
 
 async function failing<Result>(work: () => Promise<Result>): Promise<Result | Failed> {
@@ -39,6 +48,9 @@ async function read({ renderer, fetched, name }: ReadIndexJob): Promise<ReadInde
   const compressed = zstdCompressSync(document, { params: { [constants.ZSTD_c_compressionLevel]: 3 } })
   return { facts, compressed }
 }
+
+const extract = async ({ renderer, compressed, name, files }: ExcerptJob): Promise<ExcerptResult> =>
+  (await load(renderer)).excerpt(zstdDecompressSync(compressed), name, files)
 
 export type RenderJob = {
   readonly renderer: string

@@ -4,10 +4,20 @@ import type { FetchedIndex } from '../registry/ecosystem.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { PackageName } from '../registry/names.ts'
 import { unpackedSize } from './index-weight.ts'
-import type { Failed, ReadIndexJob, ReadIndexResult, RenderJob, RenderResult } from './worker.ts'
+import type {
+  ExcerptJob,
+  ExcerptResult,
+  Failed,
+  ReadIndexJob,
+  ReadIndexResult,
+  RenderJob,
+  RenderResult,
+} from './worker.ts'
 
 export type Workers = AsyncDisposable & {
   readIndex(format: Format, fetched: FetchedIndex, name: PackageName): Promise<ReadIndexResult>
+  /** What a kept document (zstd-compressed) says of single files; see `Renderer.excerpt`. */
+  excerpt(format: Format, compressed: Uint8Array, name: PackageName, files: readonly string[]): Promise<ExcerptResult>
   render(format: Format, input: RenderJob['input'], encoding: RenderJob['encoding']): Promise<RenderResult>
 }
 
@@ -40,7 +50,7 @@ export function startWorkers(): Workers {
   const run = async <Result>(
     pool: Piscina,
     name: string,
-    job: ReadIndexJob | RenderJob,
+    job: ReadIndexJob | ExcerptJob | RenderJob,
     transferList: ArrayBuffer[],
   ) => {
     const result = (await pool.run(job, { name, transferList })) as Result | Failed
@@ -53,6 +63,10 @@ export function startWorkers(): Workers {
     readIndex(format, fetched, name) {
       const pool = fetched.body.byteLength > LARGE.document ? large : small
       return run(pool, 'readIndex', { renderer: format.renderer.href, fetched, name }, owned(fetched.body))
+    },
+    excerpt(format, compressed, name, files) {
+      const pool = unpackedSize(compressed) > LARGE.document ? large : small
+      return run(pool, 'excerpt', { renderer: format.renderer.href, compressed, name, files }, owned(compressed))
     },
     render(format, input, encoding) {
       const { index } = input

@@ -139,7 +139,8 @@ describe('absence', () => {
     await using assembled = await assembleUpstream()
     const connection = connectionTo(npm.url)
     const before = await read(assembled, connection)
-    npm.faults.on('/left-pad', { kind: 'status', status: 404 }, { times: 2 })
+    // Twice, for it is asked again at once before it is believed.
+    npm.faults.on('/left-pad', { kind: 'status', status: 404 }, { times: 3 })
     const during = await read(assembled, connection, LEFT_PAD, { force: true })
     expect(during.index).toMatchObject({
       state: 'absent',
@@ -154,6 +155,36 @@ describe('absence', () => {
       state: 'present',
       document: before.index.document,
     })
+  })
+
+  it('of a package that was there is not believed when it is said once', async () => {
+    await using npm = await npmWithLeftPad()
+    await using assembled = await assembleUpstream()
+    const connection = connectionTo(npm.url)
+    await read(assembled, connection)
+    npm.faults.on('/left-pad', { kind: 'status', status: 404 }, { times: 1 })
+    expect((await read(assembled, connection, LEFT_PAD, { force: true })).index).toMatchObject({
+      state: 'present',
+      revision: 1,
+    })
+    expect(npm.requests.at(-1)?.headers).toMatchObject({ 'cache-control': 'no-cache' })
+  })
+
+  it.each([
+    { what: 'none of its versions', left: {}, asked: 3 },
+    { what: 'less than half of them', left: { '1.0.0': {} }, asked: 3 },
+    { what: 'all but one', left: { '1.0.0': {}, '1.1.0': {}, '1.2.0': {} }, asked: 2 },
+  ])('of most versions ($what are left) is believed when it is said twice', async ({ left, asked }) => {
+    await using npm = await startNpmUpstream()
+    for (const version of ['1.0.0', '1.1.0', '1.2.0', '1.3.0']) await npm.publish({ name: 'left-pad', version })
+    await using assembled = await assembleUpstream()
+    const connection = connectionTo(npm.url)
+    await read(assembled, connection)
+    const body = JSON.stringify({ name: 'left-pad', versions: left })
+    npm.faults.on('/left-pad', { kind: 'status', status: 200, body }, { times: asked - 1 })
+    const { index } = await read(assembled, connection, LEFT_PAD, { force: true })
+    expect(index.facts?.versions.map(({ version }) => version)).toEqual(Object.keys(left))
+    expect(npm.requests).toHaveLength(asked)
   })
 
   it('is never what an outage looks like, whatever was known', async () => {

@@ -1,41 +1,29 @@
-import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { zstdCompress } from 'node:zlib'
 import { DECODABLE, readBody } from '../outbound/body.ts'
 import type { OutboundResponse } from '../outbound/request.ts'
-import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
+import type { FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { CachedIndex, Connection } from '../registry/model.ts'
 import { displayName, type FormatId, type PackageName } from '../registry/names.ts'
-import type { BlobStore, IndexAnswer, MetadataStore, Upstream } from '../registry/ports.ts'
+import type { IndexAnswer, Upstream } from '../registry/ports.ts'
 import { ask, isOutage, originOf, outage, type AskParts } from './ask.ts'
-import { withFirstSeen } from './first-seen.ts'
-import { freshUntil, FRESHNESS, planFetch, type Conditions } from './freshness.ts'
+import { FRESHNESS, planFetch, type Conditions } from './freshness.ts'
+import { keepAbsent, keepDocument, touch, type IndexRead, type KeepParts } from './keep-index.ts'
 import { SingleFlight, type Settling } from './single-flight.ts'
 import { within } from './within.ts'
 
-const compress = promisify(zstdCompress)
+export type ReadIndex = (format: FormatId, fetched: FetchedIndex, name: PackageName) => Promise<IndexRead>
 
-/** What the reader of an index made of it, and the document: as it is, or in zstd where the reader did that as well. */
-export type ReadIndex = (
-  format: FormatId,
-  fetched: FetchedIndex,
-  name: PackageName,
-) => Promise<Pick<ParsedIndex, 'facts'> & (Pick<ParsedIndex, 'document'> | { readonly compressed: Uint8Array })>
-
-export type IndexParts = AskParts & {
-  readonly store: Pick<MetadataStore, 'findIndex' | 'commit'>
-  readonly blobs: BlobStore
-  readonly ecosystemOf: (format: FormatId) => Ecosystem
-  /** Parses in a worker thread; whatever it throws is taken for a broken answer. */
-  readonly readIndex: ReadIndex
-  /** Decoded. */
-  readonly maxIndexBytes: number
-  /** For one index, all tries together. */
-  readonly indexDeadlineMs: number
-  /** How long a request waits for a fresh index while there is an older one that it could have. */
-  readonly patienceMs: number
-}
+export type IndexParts = AskParts &
+  KeepParts & {
+    /** Parses in a worker thread; whatever it throws is taken for a broken answer. */
+    readonly readIndex: ReadIndex
+    /** Decoded. */
+    readonly maxIndexBytes: number
+    /** For one index, all tries together. */
+    readonly indexDeadlineMs: number
+    /** How long a request waits for a fresh index while there is an older one that it could have. */
+    readonly patienceMs: number
+  }
 
 /** Indexes of connections, from the cache while they are fresh. */
 export function createIndexReader(parts: IndexParts): Pick<Upstream, 'readIndex'> & Settling {
@@ -111,29 +99,51 @@ async function refreshIndex(
   { conditions, wasHere }: Asking,
 ): Promise<CachedIndex> {
   const deadline = parts.clock.now() + parts.indexDeadlineMs
-  const answer = await askForIndex(parts, connection, name, deadline, conditions)
-  switch (answer.kind) {
+  const at = { connection, name, cached }
+  const first = await read(parts, at, await askForIndex(parts, connection, name, deadline, conditions))
+  // One node of a CDN lags behind, or an upstream is being repaired: ask past the caches once.
+  const last = isDoubtful(first, cached)
+    ? await read(parts, at, await askForIndex(parts, connection, name, deadline, { 'cache-control': 'no-cache' }))
+    : first
+  const soon = parts.clock.now() + FRESHNESS.shortest
+  switch (last.kind) {
     case 'unchanged':
       if (!cached)
         throw outage('down', `${connection.name} answered 304 for ${displayName(name)} without being asked a condition`)
-      return touch(parts, cached, answer.headers)
+      return touch(parts, cached, last.headers)
     case 'absent':
-      return keepAbsent(parts, connection, name, cached, wasHere)
-    case 'document': {
-      const { fetched } = answer
-      const read = await parse(parts, connection, name, fetched)
-      if (!isOlder(read, cached)) return keep(parts, connection, name, cached, fetched, read)
-      // One node of a CDN lags behind: ask past the caches once, and keep the newer document if that does not help.
-      const again = await askForIndex(parts, connection, name, deadline, { 'cache-control': 'no-cache' })
-      const reread =
-        again.kind === 'document'
-          ? { fetched: again.fetched, read: await parse(parts, connection, name, again.fetched) }
-          : null
-      if (reread && !isOlder(reread.read, cached))
-        return keep(parts, connection, name, cached, reread.fetched, reread.read)
-      return touch(parts, cached as CachedIndex, {}, parts.clock.now() + FRESHNESS.shortest)
-    }
+      // After a document that was too old, which is nothing to go by.
+      if (first.kind === 'document') return touch(parts, cached as CachedIndex, {}, soon)
+      return keepAbsent(parts, at, wasHere)
+    case 'document':
+      if (isOlder(last.read, cached)) return touch(parts, cached as CachedIndex, {}, soon)
+      return keepDocument(parts, at, last.fetched, last.read)
   }
+}
+
+type ReadAnswer =
+  Exclude<Answer, { kind: 'document' }> | (Extract<Answer, { kind: 'document' }> & { readonly read: IndexRead })
+
+async function read(
+  parts: IndexParts,
+  { connection, name }: { readonly connection: Connection; readonly name: PackageName },
+  answer: Answer,
+): Promise<ReadAnswer> {
+  return answer.kind === 'document' ? { ...answer, read: await parse(parts, connection, name, answer.fetched) } : answer
+}
+
+/** What would take away much of what was there may be a mistake. Said twice, it is believed: what was fetched stays in any case. */
+function isDoubtful(answer: ReadAnswer, cached: CachedIndex | undefined): boolean {
+  if (cached?.state !== 'present') return false
+  if (answer.kind !== 'document') return answer.kind === 'absent'
+  return isOlder(answer.read, cached) || hasLostMost(answer.read, cached)
+}
+
+function hasLostMost({ facts }: Pick<ParsedIndex, 'facts'>, cached: CachedIndex): boolean {
+  const known = cached.facts?.versions ?? []
+  const now = new Set(facts.versions.map(({ version }) => version))
+  const lost = known.filter(({ version }) => !now.has(version)).length
+  return lost > 0 && (lost === known.length || (lost >= 3 && lost > known.length / 2))
 }
 
 /** A page with a lower serial than the one that is kept was made before it. */
@@ -181,76 +191,4 @@ async function parse(parts: IndexParts, connection: Connection, name: PackageNam
       error,
     )
   }
-}
-
-async function touch(
-  parts: IndexParts,
-  cached: CachedIndex,
-  headers: Readonly<Record<string, string>>,
-  until = freshUntil(headers, parts.clock.now(), 'present'),
-): Promise<CachedIndex> {
-  const { connection, format, key } = cached
-  const touched = { checkedAt: parts.clock.now(), freshUntil: until, etag: headers['etag'] ?? cached.etag }
-  await parts.store.commit([{ change: 'touch-index', connection, format, key, ...touched }])
-  return { ...cached, ...touched }
-}
-
-/** The package is not there, says the upstream. A document that came earlier stays: versions that were fetched are read from it. */
-async function keepAbsent(
-  parts: IndexParts,
-  connection: Connection,
-  name: PackageName,
-  cached: CachedIndex | undefined,
-  wasHere: boolean,
-): Promise<CachedIndex> {
-  const now = parts.clock.now()
-  const until = freshUntil({}, now, cached?.document || wasHere ? 'vanished' : 'absent')
-  if (cached?.state === 'absent') return touch(parts, cached, {}, until)
-  return put(parts, connection, name, {
-    state: 'absent',
-    document: cached?.document ?? null,
-    facts: cached?.facts ?? null,
-    etag: null,
-    lastModified: null,
-    freshUntil: until,
-  })
-}
-
-async function keep(
-  parts: IndexParts,
-  connection: Connection,
-  name: PackageName,
-  cached: CachedIndex | undefined,
-  { headers }: FetchedIndex,
-  read: Awaited<ReturnType<ReadIndex>>,
-): Promise<CachedIndex> {
-  const compressed = 'compressed' in read ? read.compressed : await compress(read.document)
-  const sha256 = createHash('sha256').update(compressed).digest('hex')
-  if (cached?.state === 'present' && cached.document?.sha256 === sha256) return touch(parts, cached, headers)
-  await using pending = await parts.blobs.begin()
-  await pending.write(compressed)
-  const { size } = await pending.commit()
-  return put(parts, connection, name, {
-    state: 'present',
-    document: { sha256, size },
-    facts: withFirstSeen(read.facts, cached?.facts ?? null, parts.clock.now()),
-    etag: headers['etag'] ?? null,
-    lastModified: headers['last-modified'] ?? null,
-    freshUntil: freshUntil(headers, parts.clock.now(), 'present'),
-  })
-}
-
-async function put(
-  parts: IndexParts,
-  connection: Connection,
-  name: PackageName,
-  { facts, ...index }: Omit<CachedIndex, 'connection' | 'format' | 'key' | 'checkedAt' | 'revision'>,
-): Promise<CachedIndex> {
-  const at = { connection: connection.name, format: name.format, key: name.key }
-  const checkedAt = parts.clock.now()
-  await parts.store.commit([{ change: 'put-index', index: { ...at, ...index, checkedAt }, facts }])
-  // The store counts revisions; another process may have written after us, and then that is what counts.
-  const stored = await parts.store.findIndex(at.connection, at.format, at.key)
-  if (!stored) throw new Error(`The index of ${displayName(name)} is gone right after it was written`)
-  return stored
 }

@@ -9,15 +9,17 @@ import { Breaker, type BreakerTimes } from './breaker.ts'
 import { createDownloads } from './download.ts'
 import { createDocumentReader, createQuestions } from './fetch-document.ts'
 import { createIndexReader, type ReadIndex } from './fetch-index.ts'
+import type { Excerpt } from './keep-index.ts'
 import { createVersionReader } from './fetch-version.ts'
 
 export type UpstreamOptions = {
   readonly outbound: Outbound
-  readonly store: Pick<MetadataStore, 'findIndex' | 'commit' | 'findBlob'>
+  readonly store: Pick<MetadataStore, 'findIndex' | 'commit' | 'findBlob' | 'listRetained'>
   readonly blobs: BlobStore
   readonly clock: Clock
   readonly ecosystemOf: (format: FormatId) => Ecosystem
   readonly readIndex: ReadIndex
+  readonly excerpt: Excerpt
   /** The connection's `Authorization` header, decrypted; null where it has none. */
   readonly credentialsOf: (connection: Connection) => Promise<{ readonly header: string } | null>
   /** Every request that went upstream. */

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { Change } from '../../src/registry/changes.ts'
+import type { Departure } from '../../src/registry/model.ts'
 import type { DomainName, PackageKey, RepositoryName } from '../../src/registry/names.ts'
 import type { StoreUnderTest } from './metadata-store.ts'
 import {
+  ACCOUNT,
   announce,
   asset,
   assetOf,
@@ -10,6 +12,7 @@ import {
   DOMAIN,
   GROUND,
   MAIN,
+  NPMJS,
   ODD_NAMES,
   OTHER,
   pack,
@@ -72,6 +75,66 @@ export function packagesSuite(under: StoreUnderTest): void {
       await under.store.commit(GROUND)
       const outcomes = await Promise.allSettled([under.store.commit([own('a')]), under.store.commit([ingest('a')])])
       expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+    })
+  })
+
+  describe('what was retained', () => {
+    const held = async () => {
+      await under.store.commit([
+        ...GROUND,
+        pack('a'),
+        retained('a', '1.0.0'),
+        retainedAsset('a', '1.0.0', 'a-1.tgz'),
+        retained('a', '2.0.0', { entryPoint: 'public:other' }),
+        version('a', '3.0.0'),
+        asset('a', '3.0.0', 'a-3.tgz'),
+      ])
+    }
+    const withdrawn: Departure = { is: 'withdrawn', declares: {}, since: 5 }
+    const other: Departure = { is: 'other', declares: { sha1: 'ab' }, since: 7 }
+    const note = (was: Departure | null, departure: Departure | null, file = 'a-1.tgz', metadata?: string): Change => ({
+      change: 'note-departure',
+      at: versionAt('a', file === 'a-3.tgz' ? '3.0.0' : '1.0.0'),
+      file,
+      was,
+      departure,
+      ...(metadata !== undefined && { metadata }),
+    })
+    const noted = async () => (await under.store.listRetained(NPMJS, 'npm', key('a')))[0]?.version.assets[0]
+
+    it('is listed by the connection that it came through', async () => {
+      await held()
+      expect(await under.store.listRetained(NPMJS, 'npm', key('a'))).toEqual([
+        {
+          owner: ACCOUNT,
+          version: versionOf('a', '1.0.0', { origin: 'EXTERNAL', entryPoint: NPMJS, assets: [assetOf('a-1.tgz')] }),
+        },
+      ])
+      expect(await under.store.listRetained(NPMJS, 'npm', key('b'))).toEqual([])
+    })
+
+    it('has noted how its upstream departs from it, by whoever knows what was noted before', async () => {
+      await held()
+      await under.store.commit([note(null, withdrawn, 'a-1.tgz', '{"said":1}')])
+      expect(await noted()).toEqual(assetOf('a-1.tgz', { departure: withdrawn, metadata: '{"said":1}' }))
+      expect((await under.store.findAsset(DOMAIN, [MAIN], 'npm', key('a'), 'a-1.tgz'))?.asset.departure).toEqual(
+        withdrawn,
+      )
+      await expectRefused(under.store.commit([note(null, other)]), 'conflict')
+      await expectRefused(under.store.commit([note(other, null)]), 'conflict')
+      await under.store.commit([note(withdrawn, other)])
+      await under.store.commit([note(other, null)])
+      expect(await noted()).toEqual(assetOf('a-1.tgz', { metadata: '{"said":1}' }))
+      await expectRefused(under.store.commit([note(null, withdrawn, 'a-3.tgz')]), 'conflict')
+    })
+
+    it('moves the counter of its package when that is noted', async () => {
+      await held()
+      const counter = async () =>
+        (await under.store.readRevision({ domain: DOMAIN, format: 'npm', key: key('a'), index: null })).package
+      const before = await counter()
+      await under.store.commit([note(null, withdrawn)])
+      expect(await counter()).toBe(before + 1)
     })
   })
 

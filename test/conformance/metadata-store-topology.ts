@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { CurationRule } from '../../src/policy/curation/rule.ts'
 import type { Change } from '../../src/registry/changes.ts'
+import type { Repository } from '../../src/registry/model.ts'
 import type { ConnectionName, DomainName, RepositoryName } from '../../src/registry/names.ts'
 import type { StoreUnderTest } from './metadata-store.ts'
 import {
@@ -74,6 +75,25 @@ export function topologySuite(under: StoreUnderTest): void {
       await store.commit([set('first')])
       await expectRefused(store.commit([set('second')]), 'busy')
       expect(await store.findRepository(DOMAIN, MAIN)).toMatchObject({ description: 'first' })
+    })
+
+    it('keeps what a repository does with withdrawn versions, whatever else of it is replaced', async () => {
+      const { store } = under
+      await store.commit([account(), domain(), repository(MAIN)])
+      const set = (withdrawn: 'serve' | 'hold', name = MAIN): Change => ({
+        change: 'set-repository-settings',
+        domain: DOMAIN,
+        repository: name,
+        withdrawn,
+      })
+      const found = async () => (await store.findRepository(DOMAIN, MAIN)) as Repository
+      expect(await found()).not.toHaveProperty('withdrawn')
+      await store.commit([set('hold')])
+      await store.commit([{ change: 'set-repository', repository: { ...(await found()), description: 'x' } }])
+      expect(await found()).toMatchObject({ withdrawn: 'hold', description: 'x' })
+      await store.commit([set('serve')])
+      expect(await found()).not.toHaveProperty('withdrawn')
+      await expectRefused(store.commit([set('hold', OTHER)]), 'not_found')
     })
 
     it('refuses a domain whose owner does not exist', async () => {

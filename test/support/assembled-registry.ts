@@ -18,7 +18,7 @@ import type { ReadParts } from '../../src/registry/read.ts'
 import { createRegistry, type Registry } from '../../src/registry/registry.ts'
 import type { Scope } from '../../src/registry/scope.ts'
 import { createTopology, readRepository } from '../../src/registry/topology.ts'
-import { readIndex } from '../../src/server/worker.ts'
+import { excerpt, readIndex } from '../../src/server/worker.ts'
 import { assembleUpstream, type Assembled } from './upstream/assembled.ts'
 
 // The core with real stores in memory and real formats, drawing from upstreams on the loopback interface: no HTTP in front.
@@ -78,6 +78,10 @@ export async function assembleRegistry(layout: Layout): Promise<AssembledRegistr
       if ('failed' in read) throw new Error(read.failed.message)
       return read
     },
+    async excerpt(format, compressed, name, files) {
+      const excerpts = await excerpt({ renderer: FORMATS[format].renderer.href, compressed, name, files })
+      return excerpts as Readonly<Record<string, string>>
+    },
     limits: { tries: 1, firstPauseMs: 1, longestPauseMs: 1 },
   })
   const { store, blobs, clock, upstream } = assembled
@@ -111,6 +115,7 @@ export async function assembleRegistry(layout: Layout): Promise<AssembledRegistr
     upstream,
     clock,
     findAsset: rememberFound(store),
+    versionKey: (format, version) => FORMATS[format].ecosystem.versionKey(version),
     used: () => {},
     onRetentionFailure: (error) => void retentionFailures.push(error),
   }

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { operations } from '../../api/index.ts'
 import type { OutputOf } from '../../api/operation.ts'
 import type { Client } from '../client.ts'
@@ -25,6 +25,7 @@ export function addRepository(program: Command, session: Session): void {
   addCreate(repository, session)
   addUpdate(repository, session)
   addList(repository, session)
+  addSettings(repository, session)
 
   inDomain(repository.command('delete <name>'))
     .description('Deletes a repository with its packages.')
@@ -158,6 +159,32 @@ function addList(parent: Command, session: Session): void {
         'There are no repositories.',
       )
       session.show(command, repositories, rows)
+    })
+}
+
+type SettingsOptions = Where & { readonly withdrawn?: 'serve' | 'hold' }
+
+function addSettings(parent: Command, session: Session): void {
+  inDomain(parent.command('settings <name>'))
+    .description('Shows the settings of a repository, or changes them.')
+    .addOption(
+      new Option('--withdrawn <what>', 'what becomes of fetched versions that their upstream withdrew').choices([
+        'serve',
+        'hold',
+      ]),
+    )
+    .addHelpText(
+      'after',
+      examples('granary repository settings main', 'granary repository settings main --withdrawn hold'),
+    )
+    .action(async (repository: string, { domain, domainOwner, withdrawn }: SettingsOptions, command: Command) => {
+      const client = await session.client(command)
+      const at = { domain, domainOwner, repository }
+      const settings =
+        withdrawn === undefined
+          ? await client.call(operations.getRepositorySettings, at)
+          : await client.call(operations.putRepositorySettings, { ...at, withdrawn })
+      session.show(command, settings, facts([['Withdrawn versions', settings.withdrawn]]))
     })
 }
 

@@ -81,7 +81,7 @@ function fullTime(shown: Shown): JsonObject {
   const kept = Object.entries(packument?.time ?? {}).filter(
     ([version]) => visible.has(version) || !Object.hasOwn(packument?.versions ?? {}, version),
   )
-  return recordOf([...kept, ...ownTimes(shown)])
+  return recordOf([...kept, ...timesOfRetained(shown), ...ownTimes(shown)])
 }
 
 /** Times of the versions shown and of the package, nothing else. */
@@ -89,7 +89,15 @@ function shownTime(shown: Shown): JsonObject {
   const kept = Object.entries(shown.packument?.time ?? {}).filter(
     ([version]) => version === 'created' || version === 'modified' || shown.visible.has(version),
   )
-  return recordOf([...kept, ...ownTimes(shown)])
+  return recordOf([...kept, ...timesOfRetained(shown), ...ownTimes(shown)])
+}
+
+/** Registries forget the times of what they withdraw, and clients that ask for them miss them. */
+function timesOfRetained({ input, packument, visible }: Shown): readonly (readonly [string, string])[] {
+  const known = packument?.time ?? {}
+  return (input.retained ?? []).flatMap(({ version, publishedAt }) =>
+    visible.has(version) && !Object.hasOwn(known, version) ? [[version, new Date(publishedAt).toISOString()]] : [],
+  )
 }
 
 function ownTimes({ input, packument, visible }: Shown): readonly (readonly [string, string])[] {

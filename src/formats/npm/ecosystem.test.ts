@@ -15,6 +15,17 @@ describe('npm as an ecosystem', () => {
     expect(sorted.toReversed().toSorted((a, b) => ecosystem.compareVersions(a, b))).toEqual(sorted)
   })
 
+  it.each([
+    ['1.0.0', '1.0.0+build.7', true],
+    ['1.0.0', 'v1.0.0', true],
+    ['1.0.0-beta', '1.0.0beta', true],
+    ['1.0.0', '1.0.1', false],
+    ['1.0.0', '1.0.0-0', false],
+    ['nonsense', 'other nonsense', false],
+  ])('takes %s and %s for one version: %s', (a, b, same) => {
+    expect(ecosystem.versionKey(a) === ecosystem.versionKey(b)).toBe(same)
+  })
+
   it('compares texts that are hostile to version parsers at once', () => {
     const started = performance.now()
     for (const text of ['1.', ' ', '-', '9'])

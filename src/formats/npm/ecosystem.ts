@@ -11,6 +11,7 @@ export const ecosystem: Ecosystem = {
   // Full, not abbreviated: curation needs `time`, and the abbreviated form is derived from it.
   indexAccept: 'application/json',
   compareVersions,
+  versionKey,
   single: {
     versionOf(name, file) {
       const start = `${name.name}-`
@@ -31,6 +32,11 @@ export function compareVersions(a: string, b: string): number {
   if (left && right) return left.compare(right) || left.compareBuild(right) || compareText(a, b)
   if (left || right) return left ? 1 : -1
   return compareText(a, b)
+}
+
+/** Without what semver's order ignores: build metadata, a `v`, a missing hyphen. A range that one spelling fits, the others fit too. */
+export function versionKey(version: string): string {
+  return semver.parse(version, { loose: true })?.version ?? version
 }
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

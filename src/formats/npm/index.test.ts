@@ -67,6 +67,7 @@ async function startNpm({ largestPublish = 10_000_000, mayPublish = true } = {})
       readDocument: () => Promise.reject(new Error('no upstream')),
       ask: () => Promise.reject(new Error('no upstream')),
     },
+    versionKey: (_, version) => version,
     used: () => {},
     onRetentionFailure: () => {},
     require: async () => {

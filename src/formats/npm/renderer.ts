@@ -9,7 +9,7 @@ import { abbreviatedDocument, fullDocument, manifestAt, type Shown } from './doc
 import { heldMessage, heldNotice } from './held.ts'
 import { isObject, recordOf } from './json.ts'
 import { noticeText } from './notice.ts'
-import { factsOf, instantOf, readPackument, type Packument } from './packument.ts'
+import { factsOf, instantOf, readPackument, tarballFile, type Packument } from './packument.ts'
 import { repairTags } from './tags.ts'
 import { sortVersions } from './versions.ts'
 
@@ -18,6 +18,17 @@ import { sortVersions } from './versions.ts'
 export function readIndex(fetched: FetchedIndex, name: PackageName): ParsedIndex {
   const id = createHash('sha256').update(fetched.body).digest('hex')
   return { facts: factsOf(readPackument(id, fetched.body, name), name), document: fetched.body }
+}
+
+/** The manifests of the versions that these tarballs belong to. */
+export function excerpt(document: Uint8Array, name: PackageName, files: readonly string[]): Record<string, string> {
+  const wanted = new Set(files)
+  const { versions } = readPackument(createHash('sha256').update(document).digest('hex'), document, name)
+  const excerpts = Object.entries(versions).flatMap(([version, manifest]) => {
+    const file = tarballFile(name, version)
+    return wanted.has(file) ? [[file, JSON.stringify(manifest)] as const] : []
+  })
+  return recordOf(excerpts)
 }
 
 /** Forms: `full`, `abbreviated`, `tags`, and `version:<version or tag>`. */
@@ -74,6 +85,7 @@ function offeredTags(own: readonly Tag[], packument: Packument | null): Readonly
  * asked by date would keep what is wrong.
  */
 function lastModified({ input, packument, held }: Shown): Instant | null {
+  if (input.retained?.length) return null
   if (!packument || input.hosted.length > 0 || input.rules.length > 0 || held.size > 0 || input.index?.only) return null
   return instantOf(packument.time['modified'] ?? packument.document['modified'])
 }

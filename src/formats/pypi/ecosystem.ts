@@ -1,5 +1,5 @@
 import type { Ecosystem } from '../../registry/ecosystem.ts'
-import { compareVersions } from './version.ts'
+import { compareVersions, versionKey } from './version.ts'
 
 export const ecosystem: Ecosystem = {
   format: 'pypi',
@@ -8,6 +8,7 @@ export const ecosystem: Ecosystem = {
   // As pip sends it, so that an index that looks at it answers as it answers pip.
   indexAccept: 'application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01',
   compareVersions,
+  versionKey,
   // The same for all: a type that names an archive's compression invites clients to undo it.
   fileType: (file) => (file.endsWith('.metadata') ? 'text/plain; charset=utf-8' : 'application/octet-stream'),
 }

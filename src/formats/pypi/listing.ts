@@ -1,5 +1,6 @@
 import type { RenderInput, Rendered } from '../format.ts'
 import { curate } from '../../registry/curation.ts'
+import { isOtherThan } from '../../registry/departures.ts'
 import type { Asset, Instant, PackageVersion } from '../../registry/model.ts'
 import { readAssetMetadata } from './asset-metadata.ts'
 import type { PageFile, ProjectPage, ProjectStatus } from './page.ts'
@@ -32,7 +33,7 @@ export function listProject(input: RenderInput): Listing | Refused {
   const hosted = hostedFiles(input, curation)
   const page = input.index && readDocument(input.index.document)
   const indexed = page ? indexFiles(input, page, curation, hosted.taken) : []
-  const files = [...hosted.files, ...indexed]
+  const files = [...hosted.files, ...indexed, ...withdrawnFiles(input, page, curation, hosted.taken)]
   const versions = [...new Set([...files.map((file) => file.version), ...filelessVersions(input, curation)])]
   if (versions.length === 0 && curation.held.size > 0)
     return { kind: 'refused', code: 'held', message: heldMessage(input, curation) }
@@ -64,6 +65,7 @@ type Judged = {
   readonly publishedAt: Instant | null
   readonly license: string | null
   readonly origin: 'INTERNAL' | 'EXTERNAL'
+  readonly withdrawn?: boolean
 }
 type Curation = {
   allows(judged: Judged): boolean
@@ -78,7 +80,7 @@ function startCuration({ name, rules, now }: RenderInput): Curation {
   const held = new Map<string, Set<string>>()
   let next = Infinity
   const decide = (judged: Judged): boolean => {
-    const { allowed, findings } = curate(rules, { format: name.format, key: name.key, ...judged }, now)
+    const { allowed, findings } = curate(rules, { format: name.format, key: name.key, ...judged }, now, versionKey)
     if (allowed) return true
     const reasons = held.get(judged.version) ?? new Set()
     held.set(judged.version, reasons)
@@ -91,7 +93,7 @@ function startCuration({ name, rules, now }: RenderInput): Curation {
     expiresAt: () => (Number.isFinite(next) ? next : null),
     allows(judged) {
       if (rules.length === 0) return true
-      const question = `${judged.origin} ${judged.publishedAt} ${judged.license} ${judged.version}`
+      const question = `${judged.origin} ${judged.publishedAt} ${judged.license} ${judged.withdrawn} ${judged.version}`
       const answer = decisions.get(question) ?? decide(judged)
       decisions.set(question, answer)
       return answer
@@ -120,8 +122,9 @@ function hostedFiles({ hosted }: RenderInput, curation: Curation) {
     const key = versionKey(version.version)
     const owner = owners.get(key) ?? version.repository
     owners.set(key, owner)
-    const listed = owner === version.repository && curation.allows(factsOf(version))
+    const isFirst = owner === version.repository
     for (const asset of version.assets) {
+      const listed = isFirst && curation.allows({ ...factsOf(version), withdrawn: isWithdrawn(asset) })
       if (listed && !taken.has(asset.file)) files.push(hostedFile(version, asset))
       taken.add(asset.file)
     }
@@ -135,6 +138,8 @@ const factsOf = ({ version, publishedAt, license, origin }: PackageVersion): Jud
   license,
   origin,
 })
+
+const isWithdrawn = ({ departure }: Asset): boolean => departure?.is === 'withdrawn'
 
 function hostedFile({ version }: PackageVersion, asset: Asset): ListedFile {
   const { sha256, sha512, sha1, md5 } = asset.digests
@@ -152,6 +157,43 @@ function hostedFile({ version }: PackageVersion, asset: Asset): ListedFile {
   }
 }
 
+/** A file that is kept otherwise than its index has it, or that its index has no more: as it is kept, and as was said of it then. */
+function retainedFile(version: PackageVersion, asset: Asset): ListedFile {
+  const { page } = readAssetMetadata(asset.metadata)
+  return {
+    ...hostedFile(version, asset),
+    uploadTime: new Date(version.publishedAt).toISOString(),
+    // Whether that of these bytes is kept as well, nobody knows here; without it clients read it from the file.
+    coreMetadata: null,
+    ...page,
+  }
+}
+
+type RetainedFile = { readonly version: PackageVersion; readonly asset: Asset }
+
+/** By file name; what comes first in search order counts. */
+function retainedFiles({ retained = [] }: RenderInput): ReadonlyMap<string, RetainedFile> {
+  const files = new Map<string, RetainedFile>()
+  for (const version of retained)
+    for (const asset of version.assets)
+      if (asset.path !== null && !files.has(asset.file)) files.set(asset.file, { version, asset })
+  return files
+}
+
+function withdrawnFiles(
+  input: RenderInput,
+  page: ProjectPage | null,
+  curation: Curation,
+  taken: ReadonlySet<string>,
+): readonly ListedFile[] {
+  const listed = new Set(page?.files.map(({ filename }) => filename))
+  return [...retainedFiles(input).values()].flatMap(({ version, asset }) => {
+    if (listed.has(asset.file) || taken.has(asset.file)) return []
+    const judged = { ...factsOf(version), withdrawn: isWithdrawn(asset) }
+    return curation.allows(judged) ? [retainedFile(version, asset)] : []
+  })
+}
+
 function indexFiles(
   input: RenderInput,
   page: ProjectPage,
@@ -160,20 +202,36 @@ function indexFiles(
 ): readonly ListedFile[] {
   const { facts, counts } = indexOf(input)
   const versions = new Map(facts.versions.map((version) => [version.version, version]))
-  const kept = new Map(facts.files.map((file) => [file.file, file]))
+  const offered = new Map(facts.files.map((file) => [file.file, file]))
+  const retained = retainedFiles(input)
+  const isGone = withdrawnVersions(input)
   return page.files.flatMap((file) => {
-    const fact = kept.get(file.filename)
+    const fact = offered.get(file.filename)
     if (!fact || fact.path === null || !counts(fact.version) || taken.has(file.filename)) return []
     const version = versions.get(fact.version)
-    const publishedAt = fact.publishedAt ?? version?.publishedAt ?? null
+    const kept = retained.get(file.filename)
     const judged = {
       version: fact.version,
-      publishedAt,
+      publishedAt: fact.publishedAt ?? version?.publishedAt ?? null,
       license: version?.license ?? null,
       origin: 'EXTERNAL',
+      withdrawn: isGone(fact.version) || (kept !== undefined && isWithdrawn(kept.asset)),
     } as const
-    return curation.allows(judged) ? [{ ...file, version: fact.version, path: fact.path }] : []
+    if (!curation.allows(judged)) return []
+    const isAsKept = !kept || (isWithdrawn(kept.asset) && !isOtherThan(kept.asset.digests, file.hashes))
+    return isAsKept
+      ? [{ ...file, version: fact.version, path: fact.path }]
+      : [{ ...retainedFile(kept.version, kept.asset), yanked: file.yanked }]
   })
+}
+
+/** Where the index says that there is no such project, the last page is what is shown; all of a version that was kept is withdrawn then. */
+function withdrawnVersions({ index, retained = [] }: RenderInput): (version: string) => boolean {
+  if (!index?.only) return () => false
+  const gone = new Set(
+    retained.filter(({ assets }) => assets.some(isWithdrawn)).map(({ version }) => versionKey(version)),
+  )
+  return (version) => gone.has(versionKey(version))
 }
 
 /** Versions that the index lists without files: PEP 700 wants them in `versions`. */

@@ -129,6 +129,7 @@ async function start(require: RequirePackageAction = async () => {}, limits: Upl
     blobs,
     upstream: upstreamWith({ name: 'remote', files }, asked),
     clock,
+    versionKey: (_, version) => version,
     used: () => {},
     onRetentionFailure: (error) => {
       throw error

@@ -20,6 +20,7 @@ const ask = (rule: Partial<MinimumAgeRule>, facts: VersionFacts, now = NOW) =>
     [{ id: 'r1', domain: 'acme', repository: null, rule: { kind: 'minimum-age', seconds: 7 * DAY, ...rule } }],
     facts,
     now,
+    (version) => version,
   )
 
 const scope = { format: 'npm', package: 'acme/*' }

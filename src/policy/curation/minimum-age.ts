@@ -1,4 +1,4 @@
-import { isAmong } from './packages.ts'
+import { isAmong, type VersionKey } from './packages.ts'
 import type { Finding, MinimumAgeRule, VersionFacts } from './rule.ts'
 
 const MINUTE = 60
@@ -9,10 +9,16 @@ const DAY = 24 * HOUR
  * Holds what came from upstream until it is old enough: most malicious versions are found within days. What is published here
  * is its team's own business. A version whose age nobody knows is held.
  */
-export function minimumAge(id: string, rule: MinimumAgeRule, facts: VersionFacts, now: number): readonly Finding[] {
+export function minimumAge(
+  id: string,
+  rule: MinimumAgeRule,
+  facts: VersionFacts,
+  now: number,
+  versionKey: VersionKey,
+): readonly Finding[] {
   if (facts.origin === 'INTERNAL') return []
-  if (rule.packages && !isAmong(rule.packages, facts)) return []
-  if (isAmong(rule.except ?? [], facts)) return []
+  if (rule.packages && !isAmong(rule.packages, facts, versionKey)) return []
+  if (isAmong(rule.except ?? [], facts, versionKey)) return []
   const { publishedAt } = facts
   if (publishedAt === null) return [{ rule: id, reason: 'nobody knows when it was published', until: null }]
   const until = publishedAt + rule.seconds * 1000

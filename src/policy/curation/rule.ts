@@ -12,6 +12,8 @@ export type VersionFacts = {
   readonly license: string | null
   /** Where the version comes from. */
   readonly origin: 'INTERNAL' | 'EXTERNAL'
+  /** Its upstream had it, and has it no more; left out where it has, or where nobody knows. */
+  readonly withdrawn?: boolean
 }
 
 /** Holds back what it names. */
@@ -44,6 +46,12 @@ export type CurationRule = {
   readonly repository: string | null
   readonly rule: Rule
 }
+
+/** What stands in a repository by its settings, for which nobody made a rule: versions that their upstream withdrew are held. */
+export type WithdrawnRule = { readonly kind: 'withdrawn' }
+
+/** A rule as versions are asked of it. */
+export type AppliedRule = CurationRule | { readonly id: string; readonly rule: WithdrawnRule }
 
 /** Why a version is held, by which rule, and until when if time alone would release it. */
 export type Finding = { readonly rule: string; readonly reason: string; readonly until: number | null }

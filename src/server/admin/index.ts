@@ -21,6 +21,7 @@ import { detachUserPolicyHandler } from './detach-user-policy.ts'
 import { disableWebhookHandler } from './disable-webhook.ts'
 import { enableWebhookHandler } from './enable-webhook.ts'
 import { explainPolicyHandler } from './explain-policy.ts'
+import { getRepositorySettingsHandler } from './get-repository-settings.ts'
 import { getReservedPrefixesHandler } from './get-reserved-prefixes.ts'
 import { listAccessKeysHandler } from './list-access-keys.ts'
 import { listAccountsHandler } from './list-accounts.ts'
@@ -33,6 +34,7 @@ import { listRulesHandler } from './list-rules.ts'
 import { listUserPoliciesHandler } from './list-user-policies.ts'
 import { listUsersHandler } from './list-users.ts'
 import { listWebhooksHandler } from './list-webhooks.ts'
+import { putRepositorySettingsHandler } from './put-repository-settings.ts'
 import { putReservedPrefixesHandler } from './put-reserved-prefixes.ts'
 import { replayDeliveriesHandler } from './replay-deliveries.ts'
 import { replayDeliveryHandler } from './replay-delivery.ts'
@@ -82,6 +84,8 @@ export const adminHandlers: readonly Handler[] = [
   listUsersHandler,
   listWebhooksHandler,
   putReservedPrefixesHandler,
+  getRepositorySettingsHandler,
+  putRepositorySettingsHandler,
   replayDeliveriesHandler,
   replayDeliveryHandler,
   revokeAccessKeyHandler,

@@ -1,5 +1,5 @@
-import type { Kysely } from 'kysely'
-import type { Hex, Instant, Origin, Sealed, Switch, VersionStatus } from '../../registry/model.ts'
+import type { Generated, Kysely } from 'kysely'
+import type { Hex, Instant, Origin, Sealed, Switch, VersionStatus, Withdrawn } from '../../registry/model.ts'
 import type {
   AccountId,
   ConnectionName,
@@ -60,6 +60,7 @@ export type Database = {
     administrator: AccountId
     description: string | null
     created_at: Instant
+    withdrawn: Generated<Withdrawn>
   }
   connections: {
     name: ConnectionName
@@ -113,6 +114,7 @@ export type Database = {
     metadata: Json | null
     /** The version's, repeated so that the blob ledger need not join. */
     origin: Origin
+    departure: Json | null
   }
   tags: OfPackage & { tag: string; version: string }
   indexes: OfIndex & {

@@ -80,6 +80,7 @@ const ecosystemOf = (format: FormatId): Ecosystem => ({
   indexPath: ({ name }) => (format === 'npm' ? name : `${name}/`),
   indexAccept: format === 'npm' ? 'application/json' : 'application/vnd.pypi.simple.v1+json',
   compareVersions: (a, b) => (a < b ? -1 : 1),
+  versionKey: (version) => version,
   fileType: () => 'application/octet-stream',
 })
 
@@ -95,7 +96,7 @@ export type Assembled = AsyncDisposable & {
 }
 
 export async function assembleUpstream(
-  options: Partial<Pick<UpstreamOptions, 'credentialsOf' | 'readIndex' | 'blobs'>> & {
+  options: Partial<Pick<UpstreamOptions, 'credentialsOf' | 'readIndex' | 'excerpt' | 'blobs'>> & {
     limits?: Partial<UpstreamLimits>
     outbound?: Partial<OutboundOptions>
   } = {},
@@ -115,6 +116,7 @@ export async function assembleUpstream(
     clock,
     ecosystemOf,
     readIndex: options.readIndex ?? readJsonIndex,
+    excerpt: options.excerpt ?? (async () => ({})),
     credentialsOf: options.credentialsOf ?? (async () => null),
     observe: (observation) => void observed.push(observation),
     onMismatch: (_connection, file, reason) => void mismatches.push(`${file.file}: ${reason}`),

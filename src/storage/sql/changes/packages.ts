@@ -28,6 +28,7 @@ export const packageChanges: Plans<
   | 'set-version'
   | 'create-asset'
   | 'retain-asset'
+  | 'note-departure'
   | 'put-tag'
   | 'ensure-tag'
   | 'delete-tag'
@@ -124,6 +125,22 @@ export const packageChanges: Plans<
   },
   'create-asset': { moves: itsPlace, statements: (queries, { at, asset }) => insertAsset(queries, at, asset) },
   'retain-asset': { moves: 'none', statements: (queries, { at, asset }) => insertAsset(queries, at, asset) },
+  'note-departure': {
+    moves: itsPlace,
+    statements: (queries, { at, file, was, departure, metadata }) => [
+      statement(
+        queries
+          .updateTable('assets')
+          .set({
+            departure: departure && JSON.stringify(departure),
+            ...(metadata !== undefined && { metadata }),
+          })
+          .where((eb) => eb.and({ ...ofVersion(at), file, origin: 'EXTERNAL' }))
+          .where('departure', was ? '=' : 'is', was && JSON.stringify(was)),
+        { none: conflict(`${shownVersion(at)} was looked at by somebody else meanwhile`, shownVersion(at)) },
+      ),
+    ],
+  },
   'put-tag': {
     moves: itsPlace,
     statements: (queries, { at, tag, version }) => [
@@ -203,6 +220,7 @@ function insertAsset(queries: Queries, at: VersionAt, asset: Asset): Statement[]
     side_car_sha256: sideCar?.sha256 ?? null,
     side_car_size: sideCar?.size ?? null,
     metadata: asset.metadata,
+    departure: asset.departure ? JSON.stringify(asset.departure) : null,
     origin,
   })
   return [

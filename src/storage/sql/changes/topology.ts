@@ -13,6 +13,7 @@ export const topologyChanges: Plans<
   | 'set-reserved-prefixes'
   | 'create-repository'
   | 'set-repository'
+  | 'set-repository-settings'
   | 'delete-repository'
   | 'create-connection'
   | 'delete-connection'
@@ -67,6 +68,7 @@ export const topologyChanges: Plans<
           administrator: repository.administrator,
           description: repository.description,
           created_at: repository.createdAt,
+          ...(repository.withdrawn && { withdrawn: repository.withdrawn }),
         }),
         {
           duplicate: exists('The repository', repository.name, 'repository'),
@@ -99,6 +101,19 @@ export const topologyChanges: Plans<
         ...sourcesOf(queries, repository),
       ]
     },
+  },
+  'set-repository-settings': {
+    moves: 'topology',
+    statements: (queries, { domain, repository, withdrawn }) => [
+      statement(
+        queries
+          .updateTable('repositories')
+          .set({ withdrawn })
+          .where('domain', '=', domain)
+          .where('name', '=', repository),
+        { none: missing('The repository', repository, 'repository') },
+      ),
+    ],
   },
   'delete-repository': {
     moves: 'topology',

@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely'
 import { RegistryError } from '../../../registry/errors.ts'
-import type { Asset, Package, PackageVersion } from '../../../registry/model.ts'
-import type { DomainName, FormatId, PackageKey, RepositoryName } from '../../../registry/names.ts'
+import type { Asset, Departure, Package, PackageVersion } from '../../../registry/model.ts'
+import type { ConnectionName, DomainName, FormatId, PackageKey, RepositoryName } from '../../../registry/names.ts'
 import type { PackageReads } from '../../../registry/ports.ts'
 import type { Database } from '../schema.ts'
 import { revisionReader } from './revision.ts'
@@ -53,6 +53,7 @@ export function packageReads(source: Source): PackageReads {
       return inOrderOf(repositories, rows)
     },
     findAsset: (...of) => findAsset(source, ...of),
+    listRetained: (...of) => listRetained(source, ...of),
     listPackages: (...of) => listPackages(source, ...of),
   }
 }
@@ -116,6 +117,7 @@ const ASSET_COLUMNS = [
   'assets.side_car_sha256',
   'assets.side_car_size',
   'assets.metadata as asset_metadata',
+  'assets.departure',
 ] as const
 
 async function findAsset(
@@ -153,6 +155,29 @@ async function findAsset(
   if (!row) return undefined
   const asset = assetOf({ ...row, created_at: row.asset_created_at, metadata: row.asset_metadata })
   return { version: versionOf(row), asset }
+}
+
+async function listRetained(source: Source, connection: ConnectionName, format: FormatId, key: PackageKey) {
+  const { executor, queries } = source
+  const holders = await executor.all(
+    queries
+      .selectFrom('domains')
+      .innerJoin('packages', 'packages.domain', 'domains.name')
+      .select(['packages.domain', 'packages.repository', 'domains.owner'])
+      .where((eb) => eb.and({ 'packages.format': format, 'packages.package': key }))
+      .orderBy('packages.domain')
+      .orderBy('packages.repository')
+      .compile(),
+  )
+  const inDomains = [...Map.groupBy(holders, ({ domain }) => domain)].map(async ([domain, rows]) => {
+    const owner = (rows[0] as (typeof rows)[number]).owner
+    const repositories = rows.map(({ repository }) => repository)
+    const versions = await readVersions(source, domain, repositories, format, key)
+    return versions
+      .filter(({ origin, entryPoint }) => origin === 'EXTERNAL' && entryPoint === connection)
+      .map((version) => ({ owner, version }))
+  })
+  return (await Promise.all(inDomains)).flat()
 }
 
 async function listPackages(
@@ -233,4 +258,5 @@ const assetOf = (row: Omit<AssetRow, 'domain' | 'repository' | 'format' | 'packa
       ? null
       : { sha256: row.side_car_sha256, size: row.side_car_size },
   metadata: row.metadata,
+  ...(row.departure !== null && { departure: JSON.parse(row.departure) as Departure }),
 })

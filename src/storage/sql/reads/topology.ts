@@ -118,6 +118,7 @@ async function readRepositories(
     administrator: row.administrator,
     description: row.description,
     createdAt: row.created_at,
+    ...(row.withdrawn !== 'serve' && { withdrawn: row.withdrawn }),
     upstreams: (upstreamsOf.get(row.name) ?? []).map(({ upstream }) => upstream),
     connections: (connectionsOf.get(row.name) ?? []).map(({ connection }) => connection),
   }))

@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { zstdCompress } from 'node:zlib'
+import { findDepartures, planDepartures, type Retained } from '../registry/departures.ts'
+import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
+import { RegistryError } from '../registry/errors.ts'
+import type { CachedIndex, Connection, IndexFile } from '../registry/model.ts'
+import { displayName, type FormatId, type PackageName } from '../registry/names.ts'
+import type { BlobStore, Clock, MetadataStore } from '../registry/ports.ts'
+import { withFirstSeen } from './first-seen.ts'
+import { freshUntil } from './freshness.ts'
+
+const compress = promisify(zstdCompress)
+
+/** What the reader of an index made of it, and the document: as it is, or in zstd where the reader did that as well. */
+export type IndexRead = Pick<ParsedIndex, 'facts'> &
+  (Pick<ParsedIndex, 'document'> | { readonly compressed: Uint8Array })
+
+/** What a kept document (in zstd) says of single files. Done in a worker thread. */
+export type Excerpt = (
+  format: FormatId,
+  document: Uint8Array,
+  name: PackageName,
+  files: readonly string[],
+) => Promise<Readonly<Record<string, string>>>
+
+export type KeepParts = {
+  readonly store: Pick<MetadataStore, 'findIndex' | 'commit' | 'listRetained'>
+  readonly blobs: BlobStore
+  readonly clock: Clock
+  readonly ecosystemOf: (format: FormatId) => Ecosystem
+  readonly excerpt: Excerpt
+}
+
+/** Whose index of which package it is, and what is kept of it so far. */
+export type IndexPlace = {
+  readonly connection: Connection
+  readonly name: PackageName
+  readonly cached: CachedIndex | undefined
+}
+
+/** Nothing new. */
+export async function touch(
+  parts: Pick<KeepParts, 'store' | 'clock'>,
+  cached: CachedIndex,
+  headers: Readonly<Record<string, string>>,
+  until = freshUntil(headers, parts.clock.now(), 'present'),
+): Promise<CachedIndex> {
+  const { connection, format, key } = cached
+  const touched = { checkedAt: parts.clock.now(), freshUntil: until, etag: headers['etag'] ?? cached.etag }
+  await parts.store.commit([{ change: 'touch-index', connection, format, key, ...touched }])
+  return { ...cached, ...touched }
+}
+
+/** The package is not there, says the upstream. A document that came earlier stays: versions that were fetched are read from it. */
+export async function keepAbsent(parts: KeepParts, place: IndexPlace, wasHere: boolean): Promise<CachedIndex> {
+  const { cached } = place
+  const until = freshUntil({}, parts.clock.now(), cached?.document || wasHere ? 'vanished' : 'absent')
+  if (cached?.state === 'absent') return touch(parts, cached, {}, until)
+  return put(parts, place, {
+    state: 'absent',
+    document: cached?.document ?? null,
+    facts: cached?.facts ?? null,
+    etag: null,
+    lastModified: null,
+    freshUntil: until,
+  })
+}
+
+export async function keepDocument(
+  parts: KeepParts,
+  place: IndexPlace,
+  { headers }: FetchedIndex,
+  read: IndexRead,
+): Promise<CachedIndex> {
+  const { cached } = place
+  const compressed = 'compressed' in read ? read.compressed : await compress(read.document)
+  const sha256 = createHash('sha256').update(compressed).digest('hex')
+  if (cached?.state === 'present' && cached.document?.sha256 === sha256) return touch(parts, cached, headers)
+  await using pending = await parts.blobs.begin()
+  await pending.write(compressed)
+  const { size } = await pending.commit()
+  return put(parts, place, {
+    state: 'present',
+    document: { sha256, size },
+    facts: withFirstSeen(read.facts, cached?.facts ?? null, parts.clock.now()),
+    etag: headers['etag'] ?? null,
+    lastModified: headers['last-modified'] ?? null,
+    freshUntil: freshUntil(headers, parts.clock.now(), 'present'),
+  })
+}
+
+type Stated = Omit<CachedIndex, 'connection' | 'format' | 'key' | 'checkedAt' | 'revision'>
+
+async function put(parts: KeepParts, place: IndexPlace, stated: Stated): Promise<CachedIndex> {
+  const { connection, name } = place
+  const { facts, ...index } = stated
+  const at = { connection: connection.name, format: name.format, key: name.key }
+  const checkedAt = parts.clock.now()
+  for (let attempt = 1; ; attempt++) {
+    const departures = await departuresFrom(parts, place, stated)
+    try {
+      await parts.store.commit([{ change: 'put-index', index: { ...at, ...index, checkedAt }, facts }, ...departures])
+      break
+    } catch (error) {
+      // Another process noted them, or a repository went: look again.
+      const isOvertaken = error instanceof RegistryError && error.code === 'conflict'
+      if (!isOvertaken || attempt === 3) throw error
+    }
+  }
+  // The store counts revisions; another process may have written after us, and then that is what counts.
+  const stored = await parts.store.findIndex(at.connection, at.format, at.key)
+  if (!stored) throw new Error(`The index of ${displayName(name)} is gone right after it was written`)
+  return stored
+}
+
+/** An index changes far less often than it is read: so this, which looks at all that is kept of the package, is done here. */
+async function departuresFrom(parts: KeepParts, { connection, name, cached }: IndexPlace, { state, facts }: Stated) {
+  const retained = await parts.store.listRetained(connection.name, name.format, name.key)
+  const said = state === 'present' ? (facts?.files ?? []) : null
+  const before = [...toldAlone(parts, name, retained), ...(cached?.facts?.files ?? [])]
+  const departing = findDepartures(retained, said, before, parts.clock.now())
+  const wanted = departing.flatMap(({ asset, wantsExcerpt }) => (wantsExcerpt ? [asset.file] : []))
+  const excerpts = await excerptsOf(parts, name, cached, [...new Set(wanted)])
+  return planDepartures(departing, { connection: connection.name, name, excerpts })
+}
+
+/** What was fetched by its own manifest, as by a lock file, came from no index: the manifest is kept with it. */
+function toldAlone({ ecosystemOf }: KeepParts, name: PackageName, retained: readonly Retained[]): readonly IndexFile[] {
+  const { single } = ecosystemOf(name.format)
+  return retained.flatMap(({ version: { version, metadata } }) => {
+    if (!single || metadata === null) return []
+    const fetched = { body: Buffer.from(metadata), contentType: '', url: '', headers: {} }
+    return single.read(fetched, name, version)?.file ?? []
+  })
+}
+
+async function excerptsOf(parts: KeepParts, name: PackageName, cached: CachedIndex | undefined, files: string[]) {
+  if (!cached?.document || files.length === 0) return {}
+  await using blob = await parts.blobs.open(cached.document.sha256, cached.document)
+  // Lost: then only what the rows tell of them can be shown.
+  if (!blob) return {}
+  const bytes = new Uint8Array(blob.size)
+  for (let at = 0; at < bytes.length;) {
+    const count = await blob.read(bytes.subarray(at), at)
+    if (count === 0) return {}
+    at += count
+  }
+  return parts.excerpt(name.format, bytes, name, files)
+}
