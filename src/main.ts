@@ -239,8 +239,8 @@ async function listenWith(
 ) {
   const hung: { app?: ReturnType<typeof createApp> } = {}
   const listening = await listen(
-    (request, env) => hung.app?.fetch(request, env) ?? new Response(null, { status: 503 }),
-    config,
+    (request, response) => (hung.app ? hung.app(request, response) : void response.writeHead(503).end()),
+    { host: config.host, port: config.port },
   ).catch((error: NodeJS.ErrnoException) => {
     throw cannotListen(config, error)
   })

@@ -76,4 +76,11 @@ describe('who asks', () => {
     const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded }
     expect(addresses.peerOf(request(peer, headers))).toBe(expected)
   })
+
+  it('is read rightly however many there were before', () => {
+    const peers = Array.from({ length: 2_500 }, (_, at) => `10.2.${at >> 8}.${at & 255}`)
+    const again = [...peers, ...peers].map((peer) => [peer, addresses.peerOf(request(`::ffff:${peer}`, {}))])
+    expect(again.filter(([peer, read]) => peer !== read)).toEqual([])
+    expect(addresses.peerOf(request('nowhere', {}))).toBe('unknown')
+  })
 })

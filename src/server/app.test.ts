@@ -32,7 +32,7 @@ beforeEach(async () => {
     packages: { formats: new Map() } as unknown as AppParts['packages'],
     management: { management: { match: () => undefined } } as unknown as AppParts['management'],
   })
-  listening = await listen(app.fetch, { host: '127.0.0.1', port: 0 })
+  listening = await listen(app, { host: '127.0.0.1', port: 0 })
   url = `http://127.0.0.1:${listening.port}`
 })
 afterEach(() => listening.stop(0))
@@ -78,6 +78,12 @@ describe('what operators ask', () => {
 })
 
 describe('any other address', () => {
+  it('is one that operators read, where it is written to', async () => {
+    expect((await fetch(`${url}/-/metrics`, { method: 'HEAD' })).status).toBe(200)
+    expect((await fetch(`${url}/-/metrics`, { method: 'POST' })).status).toBe(404)
+    expect(lines.at(-1)).toMatchObject({ path: '/-/metrics', route: 'none', status: 404 })
+  })
+
   it.each([
     '/',
     '/nothing',

@@ -1,12 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { HttpBindings } from '@hono/node-server'
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import { Hono, type Context } from 'hono'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
 import { beginExchange } from './exchange.ts'
 import type { Log } from './log.ts'
 import { serveManagement, type ManagementDoor } from './management-door.ts'
 import type { Metrics } from './metrics.ts'
-import { operations } from './operations.ts'
+import { operations, OPERATORS_PATHS } from './operations.ts'
 import { servePackages, splitPackagePath, type PackageParts } from './packages.ts'
 import { splitTarget } from './request-target.ts'
 import { bug, sendBytes, sendError } from './respond.ts'
@@ -21,31 +19,25 @@ export type AppParts = {
   readonly management: ManagementDoor
 }
 
-type Env = { Bindings: HttpBindings }
-
 /**
  * The doors of the server, in the order in which they are tried: what operators' tools ask, package managers' paths, the
- * management API. Package and management paths are matched on the raw request line, never on a path that somebody normalised.
+ * management API. All of them are matched on the raw request line, never on a path that somebody normalised: a proxy in front
+ * that keeps `/-/` to itself must not be passed by `/npm/x/y/../../../-/metrics`.
  */
-export function createApp(parts: AppParts): Hono<Env> {
-  const app = new Hono<Env>()
-  const dispatched = async (context: Context<Env>) => {
-    const { incoming, outgoing } = context.env as unknown as { incoming: IncomingMessage; outgoing: ServerResponse }
-    await dispatch(parts, incoming, outgoing)
-    return RESPONSE_ALREADY_SENT
+export function createApp(parts: AppParts): RequestListener {
+  const serveOperators = getRequestListener(operations(parts).fetch, { overrideGlobalObjects: false })
+  return (request, response) => {
+    // Only these go through hono: measured, it takes 7 of the 44 µs that a warm request of a package manager would take with it.
+    if (isForOperators(request)) return void serveOperators(request, response)
+    dispatch(parts, request, response).catch((error: unknown) => {
+      parts.log.error({ error }, 'a request could not even be refused')
+      response.destroy()
+    })
   }
-  // A proxy in front that keeps `/-/` to itself must not be passed by `/npm/x/y/../../../-/metrics`.
-  app.use('*', (context, next) =>
-    context.req.path === splitTarget(context.env.incoming).rawPath ? next() : dispatched(context),
-  )
-  app.onError((error, context) => {
-    parts.log.error({ error, path: context.req.path }, 'a request failed unexpectedly')
-    return context.json({ error: 'Something went wrong in the server. Its log has the details' }, 500)
-  })
-  app.route('/', operations(parts))
-  app.all('*', dispatched)
-  return app
 }
+
+const isForOperators = (request: IncomingMessage): boolean =>
+  OPERATORS_PATHS.has(splitTarget(request).rawPath) && (request.method === 'GET' || request.method === 'HEAD')
 
 async function dispatch(parts: AppParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const exchange = beginExchange(request, response, parts.log, parts.metrics)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { RegistryError } from '../registry/errors.ts'
 import { ANONYMOUS, type Caller } from '../registry/model.ts'
+import { carry } from './head.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { splitTarget } from './request-target.ts'
@@ -39,7 +40,7 @@ export function beginExchange(
       return null
     },
   }
-  response.setHeader('x-request-id', exchange.id)
+  carry(response, 'x-request-id', exchange.id)
   response.on('close', () => {
     const seconds = Number(process.hrtime.bigint() - started) / 1e9
     metrics.requests.inc({ route: exchange.route, status: String(response.statusCode) })

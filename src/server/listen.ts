@@ -1,7 +1,5 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
-import type { Hono } from 'hono'
 
 export type Listening = {
   readonly server: Server
@@ -22,24 +20,18 @@ const CHECKING_INTERVAL_MS = 2_000
 const KEEP_ALIVE_MS = 75_000
 const IDLE_LOOK_MS = 200
 
-type Fetch = Hono<{ Bindings: HttpBindings }>['fetch']
-
-export async function listen(fetch: Fetch, { host, port }: { host: string; port: number }): Promise<Listening> {
-  const server = createAdaptorServer({
-    fetch: fetch as Parameters<typeof createAdaptorServer>[0]['fetch'],
-    createServer,
-    serverOptions: {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      connectionsCheckingInterval: CHECKING_INTERVAL_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-    },
-    overrideGlobalObjects: false,
-  }) as Server
+export async function listen(serve: RequestListener, at: { host: string; port: number }): Promise<Listening> {
+  const limits = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: CHECKING_INTERVAL_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  }
+  const server = createServer(limits, serve)
   server.setTimeout(SILENT_MS)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host, port, backlog: 1024 }, () => {
+    server.listen({ ...at, backlog: 1024 }, () => {
       server.off('error', reject)
       resolve()
     })

@@ -47,7 +47,7 @@ beforeEach(async () => {
     packages: { formats: new Map() } as unknown as AppParts['packages'],
     management: door,
   })
-  listening = await listen(app.fetch, { host: '127.0.0.1', port: 0 })
+  listening = await listen(app, { host: '127.0.0.1', port: 0 })
 })
 afterEach(() => listening.stop(0))
 

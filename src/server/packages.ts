@@ -19,6 +19,7 @@ import { readRepository, type Topology } from '../registry/topology.ts'
 import type { Addresses } from './addresses.ts'
 import type { Kept, RevisionRead } from './kept.ts'
 import type { Exchange } from './exchange.ts'
+import { carry } from './head.ts'
 import { splitTarget } from './request-target.ts'
 import { bug, negotiateEncoding, send, sendError } from './respond.ts'
 
@@ -71,7 +72,7 @@ export async function servePackages(
     const context = contextOf(parts, { format, request, query, scope, read, exchange })
     const answer = await route.handle(context)
     if (answer.kind === 'asset') exchange.cache = { kind: 'asset', status: answer.asset.cache }
-    if (exchange.cache) response.setHeader('x-cache', exchange.cache.status)
+    if (exchange.cache) carry(response, 'x-cache', exchange.cache.status)
     await send(request, response, answer)
   } catch (error) {
     const known = exchange.explain(error)

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { RegistryError } from '../registry/errors.ts'
 import type { OpenedAsset } from '../registry/read.ts'
+import { writeHead } from './head.ts'
 import { parseRange } from './range.ts'
 import { matchesEtag } from './validators.ts'
 
@@ -26,7 +27,7 @@ export async function sendAsset(
   }
   if (asset.etag !== null) headers['etag'] = asset.etag
   if (asset.etag !== null && matchesEtag(request.headers['if-none-match'], asset.etag)) {
-    response.writeHead(304, headers)
+    writeHead(response, 304, headers)
     response.end()
     return
   }
@@ -40,12 +41,12 @@ export async function sendAsset(
   }
   const [from, until] = range ? [range.start, range.end + 1] : [0, size ?? Infinity]
   if (request.method === 'HEAD') {
-    response.writeHead(200, headers)
+    writeHead(response, 200, headers)
     response.end()
     return
   }
   if (body.bytes) {
-    response.writeHead(range ? 206 : 200, headers)
+    writeHead(response, range ? 206 : 200, headers)
     response.end(from === 0 && until >= body.bytes.length ? body.bytes : body.bytes.subarray(from, until))
     return
   }
@@ -55,7 +56,7 @@ export async function sendAsset(
   try {
     // The first bytes are read before the headers go out: what fails before them still gets a proper error.
     const read = from < until ? await body.read(buffer.subarray(0, Math.min(CHUNK, until - from)), from) : 0
-    response.writeHead(range ? 206 : 200, headers)
+    writeHead(response, range ? 206 : 200, headers)
     await pump(response, asset, buffer, read, from, until)
   } finally {
     giveBack(buffer)

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Answer, KeptAnswer, RenderedError } from '../formats/format.ts'
+import { writeHead } from './head.ts'
 import { sendAsset } from './respond-asset.ts'
 import { matchesEtag } from './validators.ts'
 
@@ -57,13 +58,13 @@ function sendKept(
   if (answer.notice !== null) headers['npm-notice'] = answer.notice
   if (answer.stale) headers['warning'] = '110 - "Response is Stale"'
   if (matchesEtag(request.headers['if-none-match'], answer.etag)) {
-    response.writeHead(304, headers)
+    writeHead(response, 304, headers)
     response.end()
     return
   }
   if (answer.encoding !== 'identity') headers['content-encoding'] = answer.encoding
   headers['content-length'] = answer.body.byteLength
-  response.writeHead(200, headers)
+  writeHead(response, 200, headers)
   response.end(request.method === 'HEAD' ? undefined : answer.body)
 }
 
@@ -78,9 +79,7 @@ export function sendBytes(
   endLater?: () => void,
 ): void {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
-  const all = { ...ALWAYS, ...headers, 'content-length': bytes.byteLength }
-  if (reasonPhrase === undefined) response.writeHead(status, all)
-  else response.writeHead(status, reasonPhrase, all)
+  writeHead(response, status, { ...ALWAYS, ...headers, 'content-length': bytes.byteLength }, reasonPhrase)
   const content = request.method === 'HEAD' ? undefined : bytes
   if (!endLater || !content?.byteLength) {
     response.end(content)
