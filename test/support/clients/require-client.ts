@@ -26,7 +26,8 @@ async function findProgram(name: string): Promise<string | undefined> {
   return undefined
 }
 
-const isRequired = (name: string): boolean => {
+/** Whether a client that is missing is a failure. */
+export const isRequired = (name: string): boolean => {
   const required = process.env.GRANARY_TEST_REQUIRE ?? ''
   return required === 'all' || required.split(',').includes(name)
 }
