@@ -52,7 +52,7 @@ const STOPS: readonly { under: string; needs: readonly ClientName[]; shows: read
   {
     under: 'Start a build with each new version',
     needs: ['npx', 'npm', 'webhook'],
-    shows: [/^\+ @acme\/hello@1\.1\.0$/m, /^Building for npm acme hello 1\.1\.0 in main$/m],
+    shows: [/^\+ @acme\/hello@1\.1\.0$/m, /^Building for npm acme hello 1\.1\.0 in main \(event /m],
   },
   {
     under: 'Operate',
