@@ -10,11 +10,14 @@ export type Mirror = AsyncDisposable & {
   readonly registry: string
   /** Where its tarballs lie, as in their URLs. */
   readonly files: string
-  /** How often a path was asked for since the last reset. */
-  countOf(path: string): Promise<number>
-  /** Starts counting anew; from now on every answer is `delay` milliseconds late. */
-  reset(delay?: number): Promise<void>
+  /** How often each path was asked for since the last reset: `/name`, `/name/1.0.0`, `/name/-/name-1.0.0.tgz`. */
+  counts(): Promise<Readonly<Record<string, number>>>
+  /** Starts counting anew; from now on every answer is `delay` milliseconds late, and a tarball takes at least `sending` more. */
+  reset(slow?: { readonly delay?: number; readonly sending?: number }): Promise<void>
 }
+
+export const isDocument = (path: string): boolean => /^\/(@[^/]+\/)?[^/]+$/.test(path)
+export const isTarball = (path: string): boolean => path.includes('/-/')
 
 export async function startMirror(folder: string, upstream: string): Promise<Mirror> {
   const script = join(import.meta.dirname, 'server.ts')
@@ -27,12 +30,12 @@ export async function startMirror(folder: string, upstream: string): Promise<Mir
   return {
     registry,
     files: join(folder, 'files'),
-    async countOf(path) {
+    async counts() {
       const { body } = await ask(`${registry}-/mirror/counts`)
-      return (JSON.parse(body.toString()) as Record<string, number>)[path] ?? 0
+      return JSON.parse(body.toString()) as Record<string, number>
     },
-    async reset(delay = 0) {
-      await ask(`${registry}-/mirror/reset?delay=${delay}`, { method: 'POST' })
+    async reset({ delay = 0, sending = 0 } = {}) {
+      await ask(`${registry}-/mirror/reset?delay=${delay}&sending=${sending}`, { method: 'POST' })
     },
     async [Symbol.asyncDispose]() {
       child.kill()
