@@ -32,10 +32,17 @@ export const ask = (url: string, asked: HttpRequest = {}): Promise<HttpAnswer> =
     body: await buffer(response),
   }))
 
+/** How an answer came in, by the client's clock (`performance.now()`). */
+export type Arrival = { readonly status: number; readonly size: number; readonly firstByteAt: number }
+
 /** Reads an answer to its end and keeps nothing of it. */
-export const askForSize = (url: string, asked: HttpRequest): Promise<{ status: number; size: number }> =>
+export const askForArrival = (url: string, asked: HttpRequest): Promise<Arrival> =>
   send(url, asked, async (response) => {
     let size = 0
-    for await (const chunk of response) size += (chunk as Buffer).length
-    return { status: response.statusCode ?? 0, size }
+    let firstByteAt = NaN
+    for await (const chunk of response) {
+      if (size === 0) firstByteAt = performance.now()
+      size += (chunk as Buffer).length
+    }
+    return { status: response.statusCode ?? 0, size, firstByteAt }
   })

@@ -15,7 +15,16 @@ export type Load = {
   readonly seconds: number
 }
 
-export type Loaded = { readonly requestsPerSecond: number; readonly requests: number; readonly failed: number }
+export type Loaded = {
+  readonly requestsPerSecond: number
+  readonly requests: number
+  /** Answers with a status of 400 or more. */
+  readonly refused: number
+  /** Connections that broke and answers that did not come in time. */
+  readonly failed: number
+  /** All that was received, heads included; exact to a hundredth where wrk counts it. */
+  readonly bytes: number
+}
 
 const exec = promisify(execFile)
 
@@ -42,9 +51,14 @@ async function loadByWrk({ url, headers, tokens = [], connections, seconds }: Lo
   return {
     requestsPerSecond: number(/Requests\/sec:\s+([\d.]+)/),
     requests: number(/(\d+) requests in/),
-    failed: number(/Non-2xx or 3xx responses: (\d+)/) + errors.reduce((sum, count) => sum + Number(count), 0),
+    refused: number(/Non-2xx or 3xx responses: (\d+)/),
+    failed: errors.reduce((sum, count) => sum + Number(count), 0),
+    bytes: bytesOf(/requests in [\d.]+\w+, ([\d.]+)([KMGT]?B) read/.exec(stdout)),
   }
 }
+
+const bytesOf = (read: RegExpExecArray | null): number =>
+  read ? Number(read[1]) * 1024 ** ['B', 'KB', 'MB', 'GB', 'TB'].indexOf(read[2] ?? '') : 0
 
 /** wrk's script: every request is written down beforehand, so that the load costs no more than that of one token. */
 const inTurn = (url: string, headers: Load['headers'], tokens: readonly string[]): string =>
@@ -69,14 +83,16 @@ async function loadByNode({ url, headers, tokens = [], connections, seconds }: L
   const agent = new Agent({ keepAlive: true, maxSockets: connections })
   const began = performance.now()
   const deadline = began + seconds * 1000
-  const loaded = { requests: 0, failed: 0 }
+  const loaded = { requests: 0, refused: 0, failed: 0, bytes: 0 }
   const keepAsking = async () => {
     while (performance.now() < deadline) {
       const token = tokens[loaded.requests % tokens.length]
       const authorized = token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` }
-      const { status } = await ask(url, { headers: authorized, agent }).catch(() => ({ status: 0 }))
+      const answer = await ask(url, { headers: authorized, agent }).catch(() => null)
       loaded.requests += 1
-      if (status < 200 || status >= 400) loaded.failed += 1
+      if (!answer) loaded.failed += 1
+      else if (answer.status >= 400) loaded.refused += 1
+      loaded.bytes += answer?.body.length ?? 0
     }
   }
   await Promise.all(Array.from({ length: connections }, keepAsking))

@@ -18,7 +18,7 @@ export type Target = {
 
 export type Result = {
   readonly title: string
-  readonly unit: 'requests/s' | 's'
+  readonly unit: 'requests/s' | 'publishes/s' | 's' | 'MiB' | 'MB'
   readonly rows: readonly Row[]
   readonly targets: readonly Target[]
 }
@@ -33,7 +33,7 @@ export function median(values: readonly number[]): number {
 export function ratioTo(peer: string, rows: readonly Row[]): number | undefined {
   const granary = rows.find((row) => row.peer === 'granary')?.value
   const other = rows.find((row) => row.peer === peer)?.value
-  return granary === undefined || other === undefined ? undefined : granary / other
+  return granary === undefined || other === undefined || other === 0 ? undefined : granary / other
 }
 
 /** A target, where what it is about was measured. */
@@ -54,7 +54,8 @@ export const round = (value: number): string =>
 
 const perPeer = (rows: readonly Row[], row: Row, peer: string): string => {
   const base = rows.find((each) => each.peer === peer)?.value
-  return base === undefined ? '' : round(row.value / base)
+  // A peer that answered nothing in time is no measure.
+  return base === undefined || base === 0 ? '' : round(row.value / base)
 }
 
 function table(lines: readonly (readonly string[])[]): string {
@@ -67,21 +68,62 @@ function table(lines: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
-export function print({ title, unit, rows, targets }: Result): string {
+/** A table's head and its lines, as text. */
+function cells({ unit, rows }: Result): readonly (readonly string[])[] {
   const further = [...new Set(rows.flatMap(({ columns }) => Object.keys(columns)))]
-  const head = ['', unit, '× nginx', '× Verdaccio', ...further]
+  const beside = COMPARED.filter(({ peer }) => rows.some((row) => row.peer === peer))
+  const head = ['', unit, ...beside.map(({ shown }) => `× ${shown}`), ...further]
   const body = rows.map((row) => [
     row.peer,
     round(row.value),
-    perPeer(rows, row, 'nginx'),
-    perPeer(rows, row, 'verdaccio'),
+    ...beside.map(({ peer }) => perPeer(rows, row, peer)),
     ...further.map((column) => row.columns[column] ?? ''),
   ])
-  const judged = targets.map((each) => {
-    const verdict = isMet(each, each.aim) ? 'met' : isMet(each, each.must) ? 'met for now' : 'MISSED'
-    const sign = each.bound === 'least' ? '≥' : '≤'
-    const aim = each.aim === each.must ? '' : `, in the end ${sign} ${each.aim}`
-    return `  ${verdict}: ${each.what} ${round(each.reached)} (${sign} ${each.must}${aim})`
+  return [head, ...body]
+}
+
+const COMPARED = [
+  { peer: 'nginx', shown: 'nginx' },
+  { peer: 'floor', shown: 'floor' },
+  { peer: 'verdaccio', shown: 'Verdaccio' },
+] as const
+
+function judge(each: Target): { readonly verdict: string; readonly must: string; readonly aim: string } {
+  const sign = each.bound === 'least' ? '≥' : '≤'
+  const verdict = isMet(each, each.aim) ? 'met' : isMet(each, each.must) ? 'met for now' : 'MISSED'
+  return { verdict, must: `${sign} ${each.must}`, aim: `${sign} ${each.aim}` }
+}
+
+export function print(result: Result): string {
+  const judged = result.targets.map((each) => {
+    const { verdict, must, aim } = judge(each)
+    return `  ${verdict}: ${each.what} ${round(each.reached)} (${must}${aim === must ? '' : `, in the end ${aim}`})`
   })
-  return [title, table([head, ...body]), ...judged, ''].join('\n')
+  return [result.title, table(cells(result)), ...judged, ''].join('\n')
+}
+
+/** All targets in one table, and below it one table for each result: what `docs/performance.md` shows. */
+export function printMarkdown(results: readonly Result[]): string {
+  const line = (values: readonly string[]) => `| ${values.join(' | ')} |`
+  const targets = results.flatMap(({ title, targets: all }) =>
+    all.map((each) => {
+      const { verdict, must, aim } = judge(each)
+      return line([title, each.what, round(each.reached), must, aim, verdict])
+    }),
+  )
+  const rule = (columns: number) => `|${'---|'.repeat(columns)}`
+  const tables = results.flatMap((result) => {
+    const [head = [], ...body] = cells(result)
+    return [
+      '',
+      `#### ${result.title[0]?.toUpperCase()}${result.title.slice(1)}`,
+      '',
+      line(head),
+      rule(head.length),
+      ...body.map(line),
+    ]
+  })
+  return [line(['what', 'target', 'reached', 'by now', 'in the end', '']), rule(6), ...targets, ...tables, ''].join(
+    '\n',
+  )
 }

@@ -1,4 +1,4 @@
-// npm run bench -- [CASE …] [--peers nginx,granary,verdaccio] [--rounds 3] [--seconds 5]
+// npm run bench -- [CASE …] [--peers nginx,granary,verdaccio] [--rounds 3] [--seconds 5] [--markdown FILE]
 // What is measured and how to read it: README.md.
 import { execFile } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
@@ -7,17 +7,31 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import type { Case } from './cases/bench-case.ts'
+import { disk } from './cases/disk.ts'
 import { install } from './cases/install.ts'
 import { packument } from './cases/packument.ts'
 import { principals } from './cases/principals.ts'
+import { publish } from './cases/publish.ts'
+import { soak } from './cases/soak.ts'
+import { start } from './cases/start.ts'
 import { coldStorm } from './cases/storm.ts'
 import { tarball } from './cases/tarball.ts'
 import { hasWrk } from './load.ts'
 import { startMirror } from '../test/support/mirror/start.ts'
 import type { PeerName } from './peers/peer.ts'
-import { isMet, print, type Result } from './report.ts'
+import { isMet, print, printMarkdown, type Result } from './report.ts'
 
-const CASES: Readonly<Record<string, Case>> = { packument, tarball, install, storm: coldStorm, principals }
+const CASES: Readonly<Record<string, Case>> = {
+  packument,
+  tarball,
+  install,
+  start,
+  storm: coldStorm,
+  publish,
+  soak,
+  disk,
+  principals,
+}
 const PEERS: readonly PeerName[] = ['nginx', 'granary', 'verdaccio']
 
 const { values, positionals } = parseArgs({
@@ -26,6 +40,7 @@ const { values, positionals } = parseArgs({
     peers: { type: 'string', default: PEERS.join(',') },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '5' },
+    markdown: { type: 'string' },
   },
 })
 
@@ -61,7 +76,8 @@ async function main(): Promise<number> {
   await mkdir(folder, { recursive: true })
   await using mirror = await startMirror(join(folder, 'mirror'), await readUpstream())
   const machine = `${cpus().length} × ${cpus()[0]?.model.trim()}, Node.js ${process.version}, load by ${hasWrk ? 'wrk' : 'a loop in Node.js'}`
-  console.log(`${machine}\nmedians of ${rounds} rounds, ${seconds} s of load each, peers in turn\n`)
+  const how = `medians of ${rounds} rounds, ${seconds} s of load each, peers in turn`
+  console.log(`${machine}\n${how}\n`)
   const results: Result[] = []
   const broken: string[] = []
   for (const name of cases) {
@@ -76,6 +92,8 @@ async function main(): Promise<number> {
   }
   const kept = { machine, rounds, seconds, broken, results }
   await writeFile(join(folder, 'latest.json'), `${JSON.stringify(kept, null, 2)}\n`)
+  if (values.markdown !== undefined)
+    await writeFile(values.markdown, `${machine}; ${how}.\n\n${printMarkdown(results)}`)
   const missed = results.flatMap(({ targets }) => targets).filter((each) => !isMet(each, each.must))
   return missed.length + broken.length > 0 ? 1 : 0
 }

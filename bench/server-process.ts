@@ -10,12 +10,19 @@ export type Usage = { readonly cpuSeconds: number; readonly residentMiB: number;
 
 export type ServerProcess = AsyncDisposable & {
   usage(): Usage
+  /** From its spawning, the last time, to its first answer. */
+  startSeconds(): number
   /** Ends it and starts the same command anew: what it used begins at nothing, its store is as it was. */
   restart(): Promise<void>
 }
 
 const START_DEADLINE_MS = 30_000
 const STOP_DEADLINE_MS = 10_000
+/** How often it is asked whether it is up: starting is measured, too. */
+const LOOK_EVERY_MS = 5
+const IDLE_DEADLINE_MS = 60_000
+const IDLE_LOOK_MS = 200
+const IDLE_CPU_SECONDS = 0.02
 /** USER_HZ of Linux on every architecture that Node runs on. */
 const TICKS_PER_SECOND = 100
 const KEPT_OUTPUT = 4_000
@@ -35,6 +42,7 @@ export async function startServer(server: ServerCommand): Promise<ServerProcess>
   let running = await launch(server)
   return {
     usage: () => usageOf(running.pid),
+    startSeconds: () => running.startSeconds,
     async restart() {
       await running.stop()
       running = await launch(server)
@@ -44,6 +52,7 @@ export async function startServer(server: ServerCommand): Promise<ServerProcess>
 }
 
 async function launch({ name, command, args, env, cwd, readyAt }: ServerCommand) {
+  const began = performance.now()
   const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
@@ -66,7 +75,7 @@ async function launch({ name, command, args, env, cwd, readyAt }: ServerCommand)
     await stop()
     throw new Error(`${name} did not start:\n${output}`, { cause })
   }
-  return { pid, stop }
+  return { pid, stop, startSeconds: (performance.now() - began) / 1000 }
 }
 
 async function isUp(url: string, isAlive: () => boolean): Promise<void> {
@@ -78,7 +87,18 @@ async function isUp(url: string, isAlive: () => boolean): Promise<void> {
     )
     if (status > 0 && status < 500) return
     if (!isAlive() || Date.now() > deadline) throw new Error(`${url} answered ${status || 'nothing'}`)
-    await sleep(50)
+    await sleep(LOOK_EVERY_MS)
+  }
+}
+
+/** Waits until it has nothing to do any more: what clients gave up on may keep it busy for a while, and is not to fall on others. */
+export async function untilIdle(server: Pick<ServerProcess, 'usage'>): Promise<void> {
+  const deadline = Date.now() + IDLE_DEADLINE_MS
+  for (let before = -1; Date.now() < deadline;) {
+    const { cpuSeconds } = server.usage()
+    if (cpuSeconds - before <= IDLE_CPU_SECONDS) return
+    before = cpuSeconds
+    await sleep(IDLE_LOOK_MS)
   }
 }
 

@@ -1,36 +1,64 @@
 import { load } from '../load.ts'
 import { authorization, type Peer } from '../peers/peer.ts'
 import { median, round, type Row } from '../report.ts'
+import { untilIdle } from '../server-process.ts'
 
-export type InTurn = {
+/** One request of a peer, to be repeated, and what its answer's body has. */
+export type Asked = {
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
+  readonly bodyBytes: number
+}
+
+export type InTurn = {
+  /** What each peer is asked: the same in their own words. */
+  readonly asked: ReadonlyMap<Peer, Asked>
   readonly connections: number
   readonly rounds: number
   readonly seconds: number
 }
 
 const WARM_UP_SECONDS = 1
+/** The head of an answer has at most so many bytes. */
+const HEAD_BYTES = 2_000
+/** wrk rounds what it read. */
+const EXACT_TO = 0.02
 
-/** Loads the peers one after the other, round by round, so that a slow moment of the machine falls on all of them. */
-export async function loadInTurn(
-  peers: readonly Peer[],
-  { path, headers, connections, rounds, seconds }: InTurn,
-): Promise<readonly Row[]> {
+/**
+ * Loads the peers one after the other, round by round, so that a slow moment of the machine falls on all of them. Throws where a peer
+ * answers anything else under load than what it answered before.
+ */
+export async function loadInTurn({ asked, connections, rounds, seconds }: InTurn): Promise<readonly Row[]> {
+  const peers = [...asked.keys()]
   const samples = new Map(peers.map((peer) => [peer, [] as { rate: number; cpu: number; failed: number }[]]))
-  const loadPeer = (peer: Peer, duration: number) =>
-    load({
+  const loadPeer = async (peer: Peer, duration: number) => {
+    const { path, headers, bodyBytes } = asked.get(peer)!
+    const loaded = await load({
       url: `${peer.registry}${path}`,
       headers: { ...authorization(peer), ...headers },
       connections,
       seconds: duration,
     })
-  for (const peer of peers) await loadPeer(peer, WARM_UP_SECONDS)
+    const { requests, bytes, refused } = loaded
+    const least = requests * bodyBytes * (1 - EXACT_TO)
+    // What was on its way in the end was read, and is no request that was answered.
+    const most = (requests + connections) * (bodyBytes + HEAD_BYTES) * (1 + EXACT_TO)
+    if (refused > 0 || bytes < least || bytes > most)
+      throw new Error(
+        `${peer.name} answers ${path} otherwise under load: ${refused} refusals, ${bytes} bytes in ${requests} answers of ${bodyBytes} each`,
+      )
+    return loaded
+  }
+  for (const peer of peers) {
+    await loadPeer(peer, WARM_UP_SECONDS)
+    await untilIdle(peer)
+  }
   for (let each = 0; each < rounds; each += 1) {
     for (const peer of peers) {
       const before = peer.usage().cpuSeconds
       const { requestsPerSecond: rate, requests, failed } = await loadPeer(peer, seconds)
       samples.get(peer)?.push({ rate, failed, cpu: ((peer.usage().cpuSeconds - before) * 1e6) / Math.max(requests, 1) })
+      await untilIdle(peer)
     }
   }
   return peers.map((peer) => {

@@ -1,96 +1,172 @@
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { clientHome, type ClientHome } from '../../test/support/clients/home.ts'
-import { run } from '../../test/support/clients/run.ts'
-import type { Mirror } from '../../test/support/mirror/start.ts'
-import type { Peer } from '../peers/peer.ts'
-import { startPeers } from '../peers/start.ts'
-import { median, ratioTo, round, target, type Row } from '../report.ts'
-import type { Case } from './bench-case.ts'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { ask } from '../http.ts'
+import { installFrom, requireSame, type ClientName, type Installed } from '../clients/install-from.ts'
+import { readLock } from '../clients/project.ts'
+import { isDocument, isTarball, type Mirror } from '../../test/support/mirror/start.ts'
+import type { Nginx } from '../peers/nginx.ts'
+import { authorization, type Peer, type PeerName } from '../peers/peer.ts'
+import { startPeer, startPeers } from '../peers/start.ts'
+import { median, ratioTo, round, target, type Result, type Row, type Target } from '../report.ts'
+import type { Case, Settings } from './bench-case.ts'
 
-const manifest = resolve(import.meta.dirname, '../install/package.json')
-/** Stands in the kept lock file for whichever registry is measured. */
-const ANY_REGISTRY = 'http://registry.example/'
-const TIMEOUT_MS = 300_000
-const QUIET = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
-
-async function npm(home: ClientHome, cwd: string, args: readonly string[]): Promise<void> {
-  const { code, stdout, stderr } = await run('npm', [...args, ...QUIET], { cwd, env: home.env, timeout: TIMEOUT_MS })
-  if (code !== 0) throw new Error(`npm ${args.join(' ')} failed with ${code}:\n${stdout}${stderr}`)
+type Limits = {
+  /** Seconds in multiples of nginx's, by now and in the end. */
+  readonly nginx: readonly [must: number, aim: number]
+  readonly verdaccio: readonly [must: number, aim: number]
+  /** CPU seconds of the server that a thousand packages may take. */
+  readonly cpuPerThousand?: readonly [must: number, aim: number]
+  /** Resident at its highest. */
+  readonly peakMiB?: readonly [must: number, aim: number]
 }
 
-/** Made once and kept, so that rounds and runs install the same. */
-async function readLock(folder: string, mirror: Mirror): Promise<string> {
-  const kept = join(folder, 'install-lock.json')
-  const held = await readFile(kept, 'utf8').catch(() => null)
-  if (held !== null) return held
-  await using home = await clientHome()
-  const project = await home.project('lock')
-  await copyFile(manifest, join(project, 'package.json'))
-  await npm(home, project, ['install', '--package-lock-only', `--registry=${mirror.registry}`])
-  const lock = (await readFile(join(project, 'package-lock.json'), 'utf8')).replaceAll(mirror.registry, ANY_REGISTRY)
-  await writeFile(kept, lock)
-  return lock
+const CLIENTS: Readonly<Record<ClientName, { readonly warm: Limits; readonly cold: Limits }>> = {
+  'npm ci': {
+    warm: { nginx: [1.15, 1.05], verdaccio: [1, 1], cpuPerThousand: [1.2, 0.6] },
+    cold: { nginx: [1.5, 1.15], verdaccio: [1, 1], cpuPerThousand: [8, 3.8] },
+  },
+  'npm install': {
+    warm: { nginx: [1.25, 1.05], verdaccio: [0.9, 0.65], cpuPerThousand: [1.6, 0.75] },
+    cold: { nginx: [1.8, 1.25], verdaccio: [0.9, 0.55] },
+  },
+  'pnpm install': {
+    warm: { nginx: [1.3, 1.1], verdaccio: [0.9, 0.65], cpuPerThousand: [1.7, 0.85], peakMiB: [300, 200] },
+    cold: { nginx: [2.5, 1.7], verdaccio: [0.9, 0.55], cpuPerThousand: [12, 6.8], peakMiB: [500, 300] },
+  },
+}
+const NAMES = Object.keys(CLIENTS) as readonly ClientName[]
+
+type Sample = Installed & {
+  readonly residentMiB: number
+  readonly peakMiB: number
+  /** Packages, versions and files that the upstream was asked for. */
+  readonly asked: string
 }
 
-type Sample = { readonly seconds: number; readonly cpu: number }
-
-/** `npm ci` with an empty cache. */
-async function installFrom(peer: Peer, lock: string): Promise<Sample> {
-  await using home = await clientHome()
-  const project = await home.project('install')
-  await mkdir(project, { recursive: true })
-  await copyFile(manifest, join(project, 'package.json'))
-  await writeFile(join(project, 'package-lock.json'), lock.replaceAll(ANY_REGISTRY, peer.registry))
-  const login = `registry=${peer.registry}\n${peer.registry.replace('http:', '')}:_authToken=${peer.token}\n`
-  await writeFile(join(project, '.npmrc'), login)
-  const before = peer.usage().cpuSeconds
-  const began = performance.now()
-  await npm(home, project, ['ci'])
-  return { seconds: (performance.now() - began) / 1000, cpu: peer.usage().cpuSeconds - before }
+async function take(peer: Peer, mirror: Mirror, name: ClientName, lock: string): Promise<Sample> {
+  await mirror.reset()
+  const installed = await installFrom(peer, name, lock)
+  const { residentMiB, peakMiB } = peer.usage()
+  const paths = Object.keys(await mirror.counts())
+  const [documents, files] = [paths.filter(isDocument).length, paths.filter(isTarball).length]
+  return { ...installed, residentMiB, peakMiB, asked: `${documents} + ${paths.length - documents - files} + ${files}` }
 }
 
-/** Real `npm ci` of several hundred packages from a warm registry; nginx, serving the same files, is the floor. */
-export const install: Case = async ({ mirror, peers: names, rounds, folder }) => {
-  const lock = await readLock(folder, mirror)
-  await using peers = await startPeers(names, mirror)
-  const samples = new Map<Peer, Sample[]>(peers.all.map((peer) => [peer, []]))
-  // The mirror fetches what it lacks for whoever comes first, so that one is sent before anybody is looked at.
-  const [first] = peers.all.filter((peer) => peer.name !== 'nginx')
-  if (first) await installFrom(first, lock)
-  for (const peer of peers.all) {
-    await installFrom(peer, lock)
+/** The mirror fetches and unpacks what it lacks for whoever comes first: that one is sent before anybody is looked at. */
+async function fillMirror(peer: Peer, mirror: Mirror, lock: string): Promise<readonly string[]> {
+  await mirror.reset()
+  for (const name of NAMES) await installFrom(peer, name, lock)
+  return Object.keys(await mirror.counts()).flatMap((path) => (isDocument(path) ? [path.slice(1)] : []))
+}
+
+/** nginx has the documents that a registry would answer, in its own name. */
+async function giveDocuments(nginx: Nginx, source: Peer, names: readonly string[]): Promise<void> {
+  const accept = { accept: 'application/vnd.npm.install-v1+json', 'accept-encoding': 'gzip', ...authorization(source) }
+  for (const name of names) {
+    const { status, headers, body } = await ask(`${source.registry}${name.replace('/', '%2f')}`, { headers: accept })
+    if (status === 404) continue
+    if (status !== 200) throw new Error(`${source.name} answered ${status} for ${name}`)
+    const text = (headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).toString()
+    await nginx.give(name, gzipSync(text.replaceAll(source.registry, nginx.registry)))
+  }
+}
+
+async function measureWarm(
+  { mirror, rounds }: Settings,
+  peers: readonly Peer[],
+  name: ClientName,
+  lock: string,
+): Promise<ReadonlyMap<PeerName, readonly Sample[]>> {
+  const samples = new Map<PeerName, Sample[]>(peers.map((peer) => [peer.name, []]))
+  for (const peer of peers) {
+    await installFrom(peer, name, lock)
     // What filling the store took is another figure: from here on it is a server that has everything.
     await peer.restart()
   }
   for (let each = 0; each < rounds; each += 1) {
-    for (const peer of peers.all) samples.get(peer)?.push(await installFrom(peer, lock))
+    for (const peer of peers) samples.get(peer.name)?.push(await take(peer, mirror, name, lock))
   }
-  const usage = new Map(peers.all.map((peer) => [peer.name, peer.usage()]))
-  const rows = peers.all.map((peer): Row => {
-    const taken = samples.get(peer) ?? []
-    return {
-      peer: peer.name,
-      value: median(taken.map(({ seconds }) => seconds)),
-      columns: {
-        'server CPU s': round(median(taken.map(({ cpu }) => cpu))),
-        'MiB resident': round(usage.get(peer.name)?.residentMiB ?? 0),
-        'peak MiB': round(usage.get(peer.name)?.peakMiB ?? 0),
-      },
+  return samples
+}
+
+async function measureCold(
+  { mirror, peers, rounds }: Settings,
+  name: ClientName,
+  lock: string,
+): Promise<ReadonlyMap<PeerName, readonly Sample[]>> {
+  const samples = new Map<PeerName, Sample[]>()
+  for (let each = 0; each < rounds; each += 1) {
+    for (const peerName of peers.filter((peer) => peer !== 'nginx')) {
+      await using peer = await startPeer(peerName, mirror)
+      samples.set(peerName, [...(samples.get(peerName) ?? []), await take(peer, mirror, name, lock)])
     }
-  })
-  const memory = (usage.get('granary')?.residentMiB ?? NaN) / (usage.get('verdaccio')?.residentMiB ?? NaN)
-  const count = Object.keys((JSON.parse(lock) as { packages: object }).packages).length - 1
+  }
+  return samples
+}
+
+function rowsOf(samples: ReadonlyMap<PeerName, readonly Sample[]>): readonly Row[] {
+  return [...samples].map(([name, taken]) => ({
+    peer: name,
+    value: median(taken.map(({ seconds }) => seconds)),
+    columns: {
+      'server CPU s': round(median(taken.map(({ cpuSeconds }) => cpuSeconds))),
+      'MiB resident': round(taken.at(-1)?.residentMiB ?? 0),
+      'peak MiB': round(taken.at(-1)?.peakMiB ?? 0),
+      'asked upstream': name === 'nginx' ? '' : (taken.at(-1)?.asked ?? ''),
+    },
+  }))
+}
+
+function targetsOf(rows: readonly Row[], limits: Limits, packages: number): readonly Target[] {
+  const granary = rows.find(({ peer }) => peer === 'granary')
+  const { nginx, verdaccio, cpuPerThousand, peakMiB } = limits
+  const column = (title: string) => granary && Number(granary.columns[title])
+  const cpu = column('server CPU s')
+  return [
+    ...target('seconds, ratio to nginx', ratioTo('nginx', rows), 'most', ...nginx),
+    ...target('seconds, ratio to Verdaccio', ratioTo('verdaccio', rows), 'most', ...verdaccio),
+    ...(cpuPerThousand
+      ? target('CPU s per 1,000 packages', cpu && (cpu * 1000) / packages, 'most', ...cpuPerThousand)
+      : []),
+    ...(peakMiB ? target('peak MiB', column('peak MiB'), 'most', ...peakMiB) : []),
+  ]
+}
+
+async function measure(settings: Settings, peers: readonly Peer[], name: ClientName, lock: string): Promise<Result[]> {
+  const warm = await measureWarm(settings, peers, name, lock)
+  const cold = await measureCold(settings, name, lock)
+  requireSame(name, [...warm.values(), ...cold.values()].flat())
+  const packages = [...warm.values()][0]?.[0]?.packages.length ?? 0
+  const floor = warm.get('nginx')
+  const beside = new Map([...(floor ? [['nginx', floor] as const] : []), ...cold])
+  const warmRows = rowsOf(warm)
+  const coldRows = rowsOf(beside)
   return [
     {
-      title: `npm ci, ${count} packages, warm registry, empty client cache`,
+      title: `${name}, ${packages} packages, warm registry, empty client cache`,
       unit: 's',
-      rows,
-      targets: [
-        ...target('seconds, ratio to nginx', ratioTo('nginx', rows), 'most', 1.15, 1.05),
-        ...target('seconds, ratio to Verdaccio', ratioTo('verdaccio', rows), 'most', 1),
-        ...target('memory, ratio to Verdaccio', Number.isNaN(memory) ? undefined : memory, 'most', 0.33),
-      ],
+      rows: warmRows,
+      targets: targetsOf(warmRows, CLIENTS[name].warm, packages),
+    },
+    {
+      title: `${name}, ${packages} packages, empty registry, warm upstream (nginx: warm)`,
+      unit: 's',
+      rows: coldRows,
+      targets: targetsOf(coldRows, CLIENTS[name].cold, packages),
     },
   ]
+}
+
+/** Real installs of a project of several hundred packages; nginx, serving the same documents and files, is the floor. */
+export const install: Case = async (settings) => {
+  const { mirror, folder } = settings
+  const lock = await readLock(folder, mirror)
+  await using peers = await startPeers(settings.peers, mirror)
+  const nginx = peers.all.find((peer): peer is Nginx => peer.name === 'nginx')
+  const source = peers.all.find((peer) => peer.name === 'granary') ?? peers.all.find((peer) => peer.name !== 'nginx')
+  if (!source) throw new Error('nginx has nothing to serve unless Granary or Verdaccio is measured beside it')
+  const names = await fillMirror(source, mirror, lock)
+  if (nginx) await giveDocuments(nginx, source, names)
+  const results: Result[] = []
+  for (const name of NAMES) results.push(...(await measure(settings, peers.all, name, lock)))
+  return results
 }

@@ -69,7 +69,8 @@ export const principals: Case = async ({ mirror, rounds, seconds }) => {
   for (const each of asked) await run(each, WARM_UP_SECONDS)
   for (let each = 0; each < rounds; each += 1) {
     for (const [at, one] of asked.entries()) {
-      const { requestsPerSecond: rate, failed } = await run(one, seconds)
+      const { requestsPerSecond: rate, failed, refused } = await run(one, seconds)
+      if (refused > 0) throw new Error(`${one.peer}: ${refused} requests were refused`)
       samples[at]?.push({ rate, failed })
     }
   }

@@ -14,12 +14,15 @@ const root = resolve(import.meta.dirname, '../..')
 /** What an installed package runs: compiled, and started with the flag that `npm start` and the container image have. */
 const COMPILED = `import(${JSON.stringify(join(root, 'dist', 'main.js'))}).then((program) => program.main(process.argv.slice(1)))`
 
+/** Once for all of a run. */
+let built: Promise<unknown> | undefined
+
 /** Its management API, too, as its operator uses it. */
 export type GranaryPeer = Peer & { readonly origin: string; client(): Client }
 
 /** As its container image runs it, with the mirror in place of the public registry, and like its peers without a log of requests. */
 export async function startGranary(upstream: string): Promise<GranaryPeer> {
-  await promisify(execFile)('npm', ['run', 'build'], { cwd: root })
+  await (built ??= promisify(execFile)('npm', ['run', 'build'], { cwd: root }))
   const data = await mkdtemp(join(tmpdir(), 'granary-bench-data-'))
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
@@ -54,8 +57,8 @@ export async function startGranary(upstream: string): Promise<GranaryPeer> {
     origin,
     client,
     token,
-    usage: () => server.usage(),
-    restart: () => server.restart(),
+    ...server,
+    store: data,
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]()
       await rm(data, { recursive: true, force: true })

@@ -57,8 +57,8 @@ export async function startNginx(files: string): Promise<Nginx> {
     name: 'nginx',
     registry,
     token: 'ignored',
-    usage: () => server.usage(),
-    restart: () => server.restart(),
+    ...server,
+    store: folder,
     async give(path, gzip) {
       const file = join(folder, 'documents', path)
       await mkdir(dirname(file), { recursive: true })

@@ -1,23 +1,10 @@
-import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
+import { join } from 'node:path'
+import { benchProgram } from '../bench-program.ts'
 import { ask } from '../http.ts'
 import { freePort, startServer } from '../server-process.ts'
 import type { Peer } from './peer.ts'
-
-const bench = resolve(import.meta.dirname, '..')
-const program = join(bench, 'node_modules', 'verdaccio', 'bin', 'verdaccio')
-
-async function install(): Promise<void> {
-  if (existsSync(program)) return
-  process.stderr.write('installing Verdaccio into bench/node_modules …\n')
-  await promisify(execFile)('npm', ['install', '--prefix', bench, '--no-audit', '--no-fund', '--no-package-lock'], {
-    cwd: bench,
-  })
-}
 
 /** Its own defaults, but for what it proxies, signed tokens (they cost it less than its older ones), no web pages and no log of requests. */
 const settings = (folder: string, upstream: string): string => `
@@ -32,7 +19,7 @@ log: { type: stdout, format: json, level: error }
 `
 
 export async function startVerdaccio(upstream: string): Promise<Peer> {
-  await install()
+  const program = await benchProgram('verdaccio/bin/verdaccio')
   const folder = await mkdtemp(join(tmpdir(), 'granary-bench-verdaccio-'))
   await writeFile(join(folder, 'config.yaml'), settings(folder, upstream))
   const port = await freePort()
@@ -48,8 +35,8 @@ export async function startVerdaccio(upstream: string): Promise<Peer> {
     name: 'verdaccio',
     registry,
     token: await createUser(registry),
-    usage: () => server.usage(),
-    restart: () => server.restart(),
+    ...server,
+    store: folder,
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]()
       await rm(folder, { recursive: true, force: true })

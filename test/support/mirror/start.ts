@@ -9,13 +9,16 @@ export type Mirror = AsyncDisposable & {
   readonly registry: string
   /** Where its tarballs lie, as in their URLs. */
   readonly files: string
-  /** How often a path was asked for since the last reset. */
-  countOf(path: string): Promise<number>
-  /** Starts counting anew; from now on every answer is `delay` milliseconds late. */
-  reset(delay?: number): Promise<void>
+  /** How often each path was asked for since the last reset: `/name`, `/name/1.0.0`, `/name/-/name-1.0.0.tgz`. */
+  counts(): Promise<Readonly<Record<string, number>>>
+  /** Starts counting anew; from now on every answer is `delay` milliseconds late, and a tarball takes at least `sending` more. */
+  reset(slow?: { readonly delay?: number; readonly sending?: number }): Promise<void>
   /** Cuts every connection from now on; or answers again. */
   setOutage(on: boolean): Promise<void>
 }
+
+export const isDocument = (path: string): boolean => /^\/(@[^/]+\/)?[^/]+$/.test(path)
+export const isTarball = (path: string): boolean => path.includes('/-/')
 
 export async function startMirror(folder: string, upstream: string): Promise<Mirror> {
   const script = join(import.meta.dirname, 'server.ts')
@@ -28,12 +31,11 @@ export async function startMirror(folder: string, upstream: string): Promise<Mir
   return {
     registry,
     files: join(folder, 'files'),
-    async countOf(path) {
-      const counts = (await (await fetch(`${registry}-/mirror/counts`)).json()) as Record<string, number>
-      return counts[path] ?? 0
+    async counts() {
+      return (await (await fetch(`${registry}-/mirror/counts`)).json()) as Record<string, number>
     },
-    async reset(delay = 0) {
-      await fetch(`${registry}-/mirror/reset?delay=${delay}`, { method: 'POST' })
+    async reset({ delay = 0, sending = 0 } = {}) {
+      await fetch(`${registry}-/mirror/reset?delay=${delay}&sending=${sending}`, { method: 'POST' })
     },
     async setOutage(on) {
       await fetch(`${registry}-/mirror/outage?on=${on}`, { method: 'POST' })
