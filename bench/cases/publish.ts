@@ -19,7 +19,7 @@ type Way = { readonly atATime: number; readonly floor: Limit; readonly verdaccio
 
 const WAYS: readonly Way[] = [
   { atATime: 1, floor: [0.2, 0.58], verdaccio: [10, 35], milliseconds: [10, 2] },
-  { atATime: 8, floor: [0.2, 0.58], verdaccio: [20, 60] },
+  { atATime: 8, floor: [0.2, 0.58], verdaccio: [3, 15] },
 ]
 
 /** A function and its tests, as teams publish them: some kilobytes. */

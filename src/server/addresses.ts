@@ -15,7 +15,7 @@ export type Addresses = {
   peerOf(request: IncomingMessage): string
 }
 
-/** Clients come back from the same address, and reading it takes 2 to 4 of the 40 µs of a warm request. */
+/** Clients come back from the same address, and reading it takes up to 4 of the 40 µs of a warm request. */
 const REMEMBERED = 1_000
 
 export function createAddresses(publicUrls: readonly string[], trustedProxies: readonly string[]): Addresses {

@@ -6,7 +6,7 @@ type Carrying = ServerResponse & { [CARRIED]?: Record<string, string> }
 
 /**
  * Gives the answer a header before anybody knows which answer it will be. In place of `setHeader`, after which Node copies and
- * checks each header of `writeHead` once more: measured, 1 to 3 of the 40 µs that a warm request takes.
+ * checks each header of `writeHead` once more: at most 4 of the 40 µs that a warm request takes.
  */
 export function carry(response: ServerResponse, name: string, value: string): void {
   const carrying = response as Carrying
