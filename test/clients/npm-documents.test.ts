@@ -210,7 +210,7 @@ describe('documents of the public registry', () => {
     expect(upstream.requests).toMatchObject([{ path: '/hello', headers: { 'if-none-match': /^"/ } }])
   })
 
-  it('bring signatures, attestations, times and tags to npm as they were', async (context) => {
+  it('bring signatures, attestations, times and tags to npm as they were, in this registry’s name', async (context) => {
     const program = await requireNpmClient(context, 'npm-12')
     await using home = await loggedIn('npm-12', program)
     // npm 12 prints a list, also of one version.
@@ -223,7 +223,14 @@ describe('documents of the public registry', () => {
     const { dist } = published.versions['2.0.0'] as Pick<Seen, 'dist'>
     expect(dist).toMatchObject({ signatures: [{ keyid: KEY_ID }], attestations: ATTESTATIONS })
     expect(seen).toEqual({
-      dist: { ...dist, tarball: `${proxy.origin}/npm/local/main/hello/-/hello-2.0.0.tgz` },
+      dist: {
+        ...dist,
+        tarball: `${proxy.origin}/npm/local/main/hello/-/hello-2.0.0.tgz`,
+        attestations: {
+          ...ATTESTATIONS,
+          url: `${proxy.origin}/npm/local/main/-/npm/v1/attestations/hello@2.0.0`,
+        },
+      },
       'dist-tags': published['dist-tags'],
       time: published.time,
     })

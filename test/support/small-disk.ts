@@ -39,9 +39,16 @@ export async function smallDisk(
     folder,
     free,
     async leave(room) {
-      await free()
-      const { bavail, bsize } = await statfs(folder)
-      await appendFile(filler, Buffer.alloc(Math.max(0, bavail * bsize - room)))
+      // Whoever writes there meanwhile takes some of the room that was seen: then it is measured anew.
+      for (let tries = 1; ; tries++) {
+        await free()
+        const { bavail, bsize } = await statfs(folder)
+        try {
+          return await appendFile(filler, Buffer.alloc(Math.max(0, bavail * bsize - room)))
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'ENOSPC' || tries === 20) throw error
+        }
+      }
     },
     async [Symbol.asyncDispose]() {
       // Whoever had files open there may be gone for a moment only.
