@@ -11,7 +11,7 @@ export type Act = { readonly actor: string; readonly now: Instant; readonly even
 export function planCreateAccount(account: AccountId, act: Act): readonly Change[] {
   return [
     { change: 'create-account', account: { id: account, createdAt: act.now } },
-    announce('Account Created', account, {}, act),
+    announceIdentity('Account Created', account, {}, act),
   ]
 }
 
@@ -21,14 +21,17 @@ export function planCreateUser(
   act: Act,
 ): readonly Change[] {
   const user = { account, name: parseIdentityName(name), id, createdAt: act.now }
-  return [{ change: 'create-user', user }, announce('User Created', account, { userName: name, userId: id }, act)]
+  return [
+    { change: 'create-user', user },
+    announceIdentity('User Created', account, { userName: name, userId: id }, act),
+  ]
 }
 
 /** The user's keys and policies go with it. */
 export function planDeleteUser(user: User, act: Act): readonly Change[] {
   return [
     { change: 'delete-user', account: user.account, name: user.name },
-    announce('User Deleted', user.account, { userName: user.name, userId: user.id }, act),
+    announceIdentity('User Deleted', user.account, { userName: user.name, userId: user.id }, act),
   ]
 }
 
@@ -50,7 +53,10 @@ export function planCreateAccessKey(
     createdAt: act.now,
     revokedAt: null,
   }
-  return [{ change: 'create-access-key', key }, announce('Access Key Created', user.account, aboutKey(key), act)]
+  return [
+    { change: 'create-access-key', key },
+    announceIdentity('Access Key Created', user.account, aboutKey(key), act),
+  ]
 }
 
 /** Ends the tokens that were made with the key, too. A key that is revoked already stays as it is. */
@@ -58,7 +64,7 @@ export function planRevokeAccessKey(key: AccessKey, act: Act): readonly Change[]
   if (key.revokedAt !== null) return []
   return [
     { change: 'revoke-access-key', id: key.id, at: act.now },
-    announce('Access Key Revoked', key.account, aboutKey(key), act),
+    announceIdentity('Access Key Revoked', key.account, aboutKey(key), act),
   ]
 }
 
@@ -74,20 +80,26 @@ export function planAttachPolicy(
   const policy = { account: user.account, userName: user.name, name: parseIdentityName(name), document }
   return [
     { change: 'put-identity-policy', policy },
-    announce('User Policy Attached', user.account, { userName: user.name, policyName: name }, act),
+    announceIdentity('User Policy Attached', user.account, { userName: user.name, policyName: name }, act),
   ]
 }
 
 export function planDetachPolicy(user: User, name: string, act: Act): readonly Change[] {
   return [
     { change: 'delete-identity-policy', account: user.account, userName: user.name, name },
-    announce('User Policy Detached', user.account, { userName: user.name, policyName: name }, act),
+    announceIdentity('User Policy Detached', user.account, { userName: user.name, policyName: name }, act),
   ]
 }
 
 const aboutKey = (key: Pick<AccessKey, 'id' | 'userName'>) => ({ accessKeyId: key.id, userName: key.userName })
 
-const announce = (type: string, account: AccountId, detail: Readonly<Record<string, unknown>>, act: Act): Change => ({
+/** What the world is told of an account and those within it: users, their keys, roles. Never a secret. */
+export const announceIdentity = (
+  type: string,
+  account: AccountId,
+  detail: Readonly<Record<string, unknown>>,
+  act: Act,
+): Change => ({
   change: 'announce',
   event: managementEvent({
     id: act.eventId,

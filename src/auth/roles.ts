@@ -1,8 +1,7 @@
 import type { Change } from '../registry/changes.ts'
-import { managementEvent } from '../registry/events.ts'
 import type { Role } from '../registry/model.ts'
 import { parseIdentityName, type AccountId } from '../registry/names.ts'
-import type { Act } from './identities.ts'
+import { announceIdentity, type Act } from './identities.ts'
 
 // Plans of what is done to roles. Pure, as those of users: documents were checked and principals found before.
 
@@ -101,14 +100,4 @@ const announce = (
   { account, name, id }: About,
   act: Act,
   more: Readonly<Record<string, unknown>> = {},
-): Change => ({
-  change: 'announce',
-  event: managementEvent({
-    id: act.eventId,
-    type,
-    time: act.now,
-    actor: act.actor,
-    account,
-    detail: { accountId: account, roleName: name, roleId: id, ...more },
-  }),
-})
+): Change => announceIdentity(type, account, { roleName: name, roleId: id, ...more }, act)
