@@ -1,6 +1,8 @@
+import { toUserCaller } from '../../auth/callers.ts'
+import { toRoleCaller } from '../../auth/role-sessions.ts'
 import { RegistryError } from '../../registry/errors.ts'
-import { ANONYMOUS, type Caller, type KnownCaller } from '../../registry/model.ts'
-import { arn, parseAccountId, type AccountId } from '../../registry/names.ts'
+import { ANONYMOUS, type Caller } from '../../registry/model.ts'
+import { parseAccountId, type AccountId } from '../../registry/names.ts'
 import type { Clock, IdentityReads } from '../../registry/ports.ts'
 import { readRole } from '../read-role.ts'
 import { readUser } from '../read-user.ts'
@@ -47,25 +49,18 @@ export async function readPrincipal(
   }
   if (written.kind === 'anonymous') return ANONYMOUS
   const { account, name } = written
-  const loggedIn = { account, domain: null, credential: 'none' }
-  if (written.kind === 'user') {
-    const { id } = await readUser(store, account, name)
-    return { ...loggedIn, kind: 'user', userName: name, userId: id, arn: arn.user(account, name) }
-  }
+  const by = { domain: null, credential: 'none' }
+  if (written.kind === 'user') return toUserCaller(await readUser(store, account, name), by)
   const role = await readRole(store, account, name)
   const now = clock.now()
-  return {
-    ...loggedIn,
-    kind: 'role',
+  const assumed = {
+    account,
     roleName: name,
     roleId: role.id,
-    roleArn: arn.role(account, name),
-    arn: arn.roleSession(account, name, written.session),
-    userId: `${role.id}:${written.session}`,
     sessionName: written.session,
     sessionPolicy,
     issuedAt: now,
-    expiresAt: now + role.maxSessionSeconds * 1000,
     accessKeyId: '',
-  } satisfies KnownCaller
+  }
+  return toRoleCaller(assumed, { ...by, expiresAt: now + role.maxSessionSeconds * 1000 })
 }
