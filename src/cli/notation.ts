@@ -48,6 +48,15 @@ export function parseDuration(text: string): number {
   return Number(count) * UNITS[(unit || 's') as keyof typeof UNITS]
 }
 
+/** The other way round, in the largest unit that divides it. */
+export function printDuration(seconds: number): string {
+  const [unit = 's', size = 1] =
+    Object.entries(UNITS)
+      .toReversed()
+      .find(([, one]) => seconds % one === 0) ?? []
+  return `${seconds / size}${unit}`
+}
+
 /** `2026-09-21T13:33:20Z`, or `2h` for two hours ago, to the former. */
 export function parseSince(text: string, now: number = Date.now()): string {
   const at = /^\d{4}-/.test(text) ? Date.parse(text) : now - parseDuration(text) * 1000
@@ -58,15 +67,6 @@ export function parseSince(text: string, now: number = Date.now()): string {
 export function parseCount(option: string, text: string): number {
   if (/^[1-9][0-9]{0,5}$/.test(text)) return Number(text)
   throw usage(`${option} is a whole number above 0, not ${text}`)
-}
-
-/** The other way round, in the largest unit that divides it. */
-export function printDuration(seconds: number): string {
-  const [unit = 's', size = 1] =
-    Object.entries(UNITS)
-      .toReversed()
-      .find(([, one]) => seconds % one === 0) ?? []
-  return `${seconds / size}${unit}`
 }
 
 export const repeated = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
