@@ -104,7 +104,7 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
       blobs,
       clock,
       ecosystemOf: (id) => formatOf(id).ecosystem,
-      readIndex: (id, fetched, name) => workers.readIndex(formatOf(id), fetched, name),
+      readIndex: (id, received, name, known) => workers.readIndex(formatOf(id), received, name, known),
       credentialsOf: async (connection) =>
         connection.credentials === null
           ? null

@@ -8,7 +8,7 @@ import type {
   Connection,
   Domain,
   IdentityPolicy,
-  IndexFacts,
+  PackedFacts,
   Instant,
   OriginControls,
   PackageVersion,
@@ -150,7 +150,7 @@ export type Change =
   | {
       readonly change: 'put-index'
       readonly index: Omit<CachedIndex, 'revision' | 'facts'>
-      readonly facts: IndexFacts | null
+      readonly facts: PackedFacts | null
     }
   /** Nothing new upstream: only the times, and a validator that may have been renewed. */
   | {

@@ -283,6 +283,9 @@ export type IndexFacts = {
   readonly serial: number | null
 }
 
+/** `IndexFacts`, compressed: see packed-facts.ts. */
+export type PackedFacts = Uint8Array
+
 /** A connection's index of one package, as it was last seen. */
 export type CachedIndex = {
   readonly connection: ConnectionName
@@ -292,7 +295,7 @@ export type CachedIndex = {
   readonly state: 'present' | 'absent'
   /** The kept document's blob (zstd-compressed). Absent: null, or the last one, from before the connection denied the package. */
   readonly document: { readonly sha256: Hex; readonly size: number } | null
-  readonly facts: IndexFacts | null
+  readonly facts: PackedFacts | null
   readonly etag: string | null
   readonly lastModified: string | null
   readonly checkedAt: Instant

@@ -9,6 +9,7 @@ import type {
   IndexFile,
   Instant,
   PackageVersion,
+  PackedFacts,
   Repository,
   Tag,
 } from './model.ts'
@@ -30,7 +31,7 @@ export type PackageSources = {
     readonly connection: ConnectionName
     /** The connection's document in the blob store, zstd-compressed. */
     readonly document: { readonly sha256: Hex; readonly size: number }
-    readonly facts: NonNullable<CachedIndex['facts']>
+    readonly facts: PackedFacts
     /** Where not null, only these versions of it count. */
     readonly only: readonly string[] | null
   } | null

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { Format, KeptAnswer } from '../formats/format.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { Hex, Instant } from '../registry/model.ts'
@@ -7,6 +6,7 @@ import type { BlobLedger, BlobStore, Clock, PackageReads, Revision } from '../re
 import type { PackageSources, ReadOptions } from '../registry/read.ts'
 import type { Scope } from '../registry/scope.ts'
 import { ByteLru } from '../registry/byte-lru.ts'
+import { hashInSteps } from './hash-in-steps.ts'
 import type { KeptEntry } from './kept-entry.ts'
 import type { KeptFiles } from './kept-files.ts'
 import type { RenderJob, RenderResult } from './worker.ts'
@@ -243,5 +243,5 @@ async function readDocument(
     at += read
   }
   // A flipped bit passes the decompression more often than not, and would be rendered into what clients install by.
-  return createHash('sha256').update(bytes).digest('hex') === document.sha256 ? bytes : undefined
+  return (await hashInSteps(bytes)).toString('hex') === document.sha256 ? bytes : undefined
 }

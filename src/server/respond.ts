@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Answer, KeptAnswer, RenderedError } from '../formats/format.ts'
 import { sendAsset } from './respond-asset.ts'
 import { matchesEtag } from './validators.ts'
+import { written } from './written.ts'
 
 // Answers are written to Node's response itself: the reason phrase survives (pip and twine print it), and files go out as
 // descriptor reads instead of web streams (reference measurements: 100 to 180 µs less per request).
@@ -40,12 +41,12 @@ export async function send(request: IncomingMessage, response: ServerResponse, a
   }
 }
 
-function sendKept(
+async function sendKept(
   request: IncomingMessage,
   response: ServerResponse,
   answer: KeptAnswer,
   own: Readonly<Record<string, string>>,
-): void {
+): Promise<void> {
   const headers: Record<string, string | number> = {
     ...ALWAYS,
     'content-type': answer.contentType,
@@ -64,7 +65,20 @@ function sendKept(
   if (answer.encoding !== 'identity') headers['content-encoding'] = answer.encoding
   headers['content-length'] = answer.body.byteLength
   response.writeHead(200, headers)
-  response.end(request.method === 'HEAD' ? undefined : answer.body)
+  if (request.method === 'HEAD') return void response.end()
+  if (answer.body.byteLength <= LARGE_BYTES) return void response.end(answer.body)
+  if (await sendInSteps(response, answer.body)) response.end()
+}
+
+/** The system takes what it has room for at once, megabytes of it, and copies it meanwhile: 17 ms for 20 MB. */
+const LARGE_BYTES = 1024 * 1024
+const STEP_BYTES = 256 * 1024
+
+/** False where the client has gone. */
+async function sendInSteps(response: ServerResponse, body: Uint8Array): Promise<boolean> {
+  for (let at = 0; at < body.byteLength; at += STEP_BYTES)
+    if (!(await written(response, body.subarray(at, at + STEP_BYTES)))) return false
+  return true
 }
 
 export function sendBytes(

@@ -1,27 +1,23 @@
-import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { zstdCompress } from 'node:zlib'
-import { DECODABLE, readBody } from '../outbound/body.ts'
+import { DECODABLE, readPieces } from '../outbound/body.ts'
 import type { OutboundResponse } from '../outbound/request.ts'
-import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
+import type { Ecosystem, ReceivedIndex } from '../registry/ecosystem.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { CachedIndex, Connection } from '../registry/model.ts'
 import { displayName, type FormatId, type PackageName } from '../registry/names.ts'
+import type { KnownBefore, PackedIndex } from '../registry/pack-index.ts'
 import type { BlobStore, IndexAnswer, MetadataStore, Upstream } from '../registry/ports.ts'
 import { ask, isOutage, originOf, outage, type AskParts } from './ask.ts'
-import { withFirstSeen } from './first-seen.ts'
 import { freshUntil, FRESHNESS, planFetch, type Conditions } from './freshness.ts'
 import { SingleFlight, type Settling } from './single-flight.ts'
 import { within } from './within.ts'
 
-const compress = promisify(zstdCompress)
-
-/** What the reader of an index made of it, and the document: as it is, or in zstd where the reader did that as well. */
+/** Reads an index and makes of it what is kept. The memory of `received` may be gone afterwards. */
 export type ReadIndex = (
   format: FormatId,
-  fetched: FetchedIndex,
+  received: ReceivedIndex,
   name: PackageName,
-) => Promise<Pick<ParsedIndex, 'facts'> & (Pick<ParsedIndex, 'document'> | { readonly compressed: Uint8Array })>
+  known: KnownBefore,
+) => Promise<PackedIndex>
 
 export type IndexParts = AskParts & {
   readonly store: Pick<MetadataStore, 'findIndex' | 'commit'>
@@ -99,7 +95,7 @@ const isUnwritten = (error: unknown): boolean =>
 
 type Answer =
   | { readonly kind: 'unchanged' | 'absent'; readonly headers: Readonly<Record<string, string>> }
-  | { readonly kind: 'document'; readonly fetched: FetchedIndex }
+  | { readonly kind: 'document'; readonly received: ReceivedIndex }
 
 type Asking = { readonly conditions: Conditions; readonly wasHere: boolean }
 
@@ -120,27 +116,28 @@ async function refreshIndex(
     case 'absent':
       return keepAbsent(parts, connection, name, cached, wasHere)
     case 'document': {
-      const { fetched } = answer
-      const read = await parse(parts, connection, name, fetched)
-      if (!isOlder(read, cached)) return keep(parts, connection, name, cached, fetched, read)
+      const { headers } = answer.received
+      const read = await parse(parts, connection, name, answer.received, cached)
+      if (!isOlder(read, cached)) return keep(parts, connection, name, cached, headers, read)
       // One node of a CDN lags behind: ask past the caches once, and keep the newer document if that does not help.
       const again = await askForIndex(parts, connection, name, deadline, { 'cache-control': 'no-cache' })
       const reread =
         again.kind === 'document'
-          ? { fetched: again.fetched, read: await parse(parts, connection, name, again.fetched) }
+          ? {
+              headers: again.received.headers,
+              read: await parse(parts, connection, name, again.received, cached),
+            }
           : null
       if (reread && !isOlder(reread.read, cached))
-        return keep(parts, connection, name, cached, reread.fetched, reread.read)
+        return keep(parts, connection, name, cached, reread.headers, reread.read)
       return touch(parts, cached as CachedIndex, {}, parts.clock.now() + FRESHNESS.shortest)
     }
   }
 }
 
 /** A page with a lower serial than the one that is kept was made before it. */
-function isOlder({ facts }: Pick<ParsedIndex, 'facts'>, cached: CachedIndex | undefined): boolean {
-  const kept = cached?.state === 'present' ? (cached.facts?.serial ?? null) : null
-  return kept !== null && facts.serial !== null && facts.serial < kept
-}
+const isOlder = (read: PackedIndex, cached: CachedIndex | undefined): boolean =>
+  cached?.state === 'present' && read.isOlder
 
 function askForIndex(
   parts: IndexParts,
@@ -166,12 +163,18 @@ async function readAnswer(response: OutboundResponse, maxBytes: number): Promise
   if (status === 304) return { kind: 'unchanged', headers }
   if (status !== 200) return { kind: 'absent', headers }
   const contentType = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  return { kind: 'document', fetched: { body: await readBody(response, { maxBytes }), contentType, url, headers } }
+  return { kind: 'document', received: { pieces: await readPieces(response, { maxBytes }), contentType, url, headers } }
 }
 
-async function parse(parts: IndexParts, connection: Connection, name: PackageName, fetched: FetchedIndex) {
+async function parse(
+  parts: IndexParts,
+  connection: Connection,
+  name: PackageName,
+  received: ReceivedIndex,
+  cached: CachedIndex | undefined,
+) {
   try {
-    return await parts.readIndex(name.format, fetched, name)
+    return await parts.readIndex(name.format, received, name, { facts: cached?.facts ?? null, now: parts.clock.now() })
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'unknown error'
     throw outage(
@@ -216,24 +219,25 @@ async function keepAbsent(
   })
 }
 
+const STEP_BYTES = 256 * 1024
+
 async function keep(
   parts: IndexParts,
   connection: Connection,
   name: PackageName,
   cached: CachedIndex | undefined,
-  { headers }: FetchedIndex,
-  read: Awaited<ReturnType<ReadIndex>>,
+  headers: Readonly<Record<string, string>>,
+  { document, sha256, facts }: PackedIndex,
 ): Promise<CachedIndex> {
-  const compressed = 'compressed' in read ? read.compressed : await compress(read.document)
-  const sha256 = createHash('sha256').update(compressed).digest('hex')
   if (cached?.state === 'present' && cached.document?.sha256 === sha256) return touch(parts, cached, headers)
   await using pending = await parts.blobs.begin()
-  await pending.write(compressed)
+  // It is hashed as it is written: in steps, between which others are served.
+  for (let at = 0; at < document.length; at += STEP_BYTES) await pending.write(document.subarray(at, at + STEP_BYTES))
   const { size } = await pending.commit()
   return put(parts, connection, name, {
     state: 'present',
     document: { sha256, size },
-    facts: withFirstSeen(read.facts, cached?.facts ?? null, parts.clock.now()),
+    facts,
     etag: headers['etag'] ?? null,
     lastModified: headers['last-modified'] ?? null,
     freshUntil: freshUntil(headers, parts.clock.now(), 'present'),

@@ -21,6 +21,7 @@ import type {
   PackageKey,
   RepositoryName,
 } from '../../src/registry/names.ts'
+import { packFacts } from '../../src/registry/packed-facts.ts'
 import type { Clock } from '../../src/registry/ports.ts'
 import type { Webhook, WebhookSecret } from '../../src/registry/webhooks.ts'
 import type { SqlStore } from '../../src/storage/sql/store.ts'
@@ -215,6 +216,7 @@ export const FACTS: IndexFacts = {
   ],
   serial: 7,
 }
+export const PACKED_FACTS = packFacts(FACTS)
 export const indexOf = (key: string, document: string | null, more: Partial<CachedIndex> = {}) => ({
   connection: NPMJS,
   format: 'npm' as const,
@@ -230,7 +232,7 @@ export const indexOf = (key: string, document: string | null, more: Partial<Cach
 export const putIndex = (key: string, document: string | null, more: Partial<CachedIndex> = {}): Change => ({
   change: 'put-index',
   index: indexOf(key, document, more),
-  facts: document === null ? null : FACTS,
+  facts: document === null ? null : PACKED_FACTS,
 })
 
 export const eventOf = (id: string, more: Partial<EventDraft> = {}): EventDraft => ({

@@ -73,8 +73,8 @@ const connectionOf = (name: string, url: string): Connection => ({
 
 export async function assembleRegistry(layout: Layout): Promise<AssembledRegistry> {
   const assembled = await assembleUpstream({
-    readIndex: async (format, fetched, name) => {
-      const read = await readIndex({ renderer: FORMATS[format].renderer.href, fetched, name })
+    readIndex: async (format, received, name, known) => {
+      const read = await readIndex({ renderer: FORMATS[format].renderer.href, received, name, known })
       if ('failed' in read) throw new Error(read.failed.message)
       return read
     },

@@ -12,6 +12,7 @@ import {
   parseRepositoryName,
   type PackageName,
 } from '../../registry/names.ts'
+import { packFacts } from '../../registry/packed-facts.ts'
 import type { ReadableBlob, Upstream } from '../../registry/ports.ts'
 import type { Scope } from '../../registry/scope.ts'
 import { createRegistry, type RequirePackageAction } from '../../registry/registry.ts'
@@ -72,7 +73,7 @@ function upstreamWith(page: unknown, asked: string[]): Upstream {
       key: name.key,
       state: present ? 'present' : 'absent',
       document: parsed && { sha256: 'f'.repeat(64), size: parsed.document.length },
-      facts: parsed && parsed.facts,
+      facts: parsed && packFacts(parsed.facts),
       etag: null,
       lastModified: null,
       checkedAt: NOW,

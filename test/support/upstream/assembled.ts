@@ -1,7 +1,8 @@
 import { createOutbound, type OutboundOptions } from '../../../src/outbound/outbound.ts'
-import type { Ecosystem } from '../../../src/registry/ecosystem.ts'
+import type { Ecosystem, ParsedIndex, ReceivedIndex } from '../../../src/registry/ecosystem.ts'
 import type { Connection, IndexFile } from '../../../src/registry/model.ts'
 import { packageName, type ConnectionName, type FormatId, type PackageName } from '../../../src/registry/names.ts'
+import { packIndex } from '../../../src/registry/pack-index.ts'
 import type { BlobStore, ReadableBlob } from '../../../src/registry/ports.ts'
 import { memoryBlobs } from '../../../src/storage/blobs/memory.ts'
 import { openSqlite } from '../../../src/storage/sql/sqlite.ts'
@@ -58,15 +59,18 @@ export const pypiFile = (
   ...more,
 })
 
-export const readJsonIndex: ReadIndex = async (_format, fetched) => {
-  const parsed = JSON.parse(Buffer.from(fetched.body).toString()) as {
+export const readJsonIndex: ReadIndex = async (_format, received, _name, known) => packIndex(parseJson(received), known)
+
+export function parseJson({ pieces }: ReceivedIndex): ParsedIndex {
+  const document = Buffer.concat(pieces)
+  const parsed = JSON.parse(document.toString()) as {
     versions: object
     meta?: Record<string, unknown>
   }
   const versions = Array.isArray(parsed.versions) ? (parsed.versions as string[]) : Object.keys(parsed.versions)
   const serial = parsed.meta?.['_last-serial']
   return {
-    document: fetched.body,
+    document,
     facts: {
       versions: versions.map((version) => ({ version, publishedAt: null, license: null })),
       files: [],
