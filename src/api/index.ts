@@ -1,4 +1,10 @@
-import { createConnection, deleteConnection, listConnections } from './admin/connections.ts'
+import {
+  createConnection,
+  deleteConnection,
+  describeConnections,
+  listConnections,
+  updateConnection,
+} from './admin/connections.ts'
 import { createRule, deleteRule, getReservedPrefixes, listRules, putReservedPrefixes } from './admin/curation.ts'
 import { describeDelivery, listDeliveries, replayDeliveries, replayDelivery } from './admin/deliveries.ts'
 import { describeEvent, listEvents, testEventPattern } from './admin/events.ts'
@@ -121,6 +127,8 @@ export const operations = {
   explainPolicy,
   createConnection,
   listConnections,
+  describeConnections,
+  updateConnection,
   deleteConnection,
   createRule,
   listRules,

@@ -91,6 +91,16 @@ export type Change =
   /** Refused with `conflict` while another repository has it as upstream. Takes its packages with it; names stay owned. */
   | { readonly change: 'delete-repository'; readonly domain: DomainName; readonly repository: RepositoryName }
   | { readonly change: 'create-connection'; readonly connection: Connection }
+  /**
+   * Replaces all but the name, the format and whether it is built in. Where it leads elsewhere, what its registry said is
+   * forgotten. Refused with `busy` where the topology counter is no longer `plannedAt`.
+   */
+  | {
+      readonly change: 'set-connection'
+      readonly connection: Connection
+      readonly leadsElsewhere: boolean
+      readonly plannedAt: number
+    }
   /** Refused with `conflict` while a repository uses it. */
   | { readonly change: 'delete-connection'; readonly connection: ConnectionName }
   /** Makes or replaces it. Refused with `conflict` where `was` is given and is not the present one's revision. */

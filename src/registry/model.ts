@@ -165,7 +165,18 @@ export type Connection = {
   readonly fileOrigins: readonly string[]
   readonly credentials: Sealed | null
   readonly builtIn: boolean
+  /** False: it is not asked for anything. What came from it stays. */
+  readonly enabled: boolean
+  /** Milliseconds for one try: to send an index in full, and to begin to send a file; null: the usual. */
+  readonly timeoutMs: number | null
+  /** Normalised names, or beginnings of them that end in `*`, that it may be asked for; none: all … */
+  readonly only: readonly string[]
+  /** … but not for these. A name that it may not be asked for never reaches it. */
+  readonly except: readonly string[]
 }
+
+/** A connection that nobody narrowed. */
+export const UNLIMITED = { enabled: true, timeoutMs: null, only: [], except: [] } as const satisfies Partial<Connection>
 
 // ------------------------------------------------------------------------------------------------ packages
 

@@ -45,7 +45,7 @@ export async function findUpstream(
 ) {
   const asked: { connection: ConnectionName; revision: number }[] = []
   let absent: { connection: Connection; repository: Repository; index: CachedIndex; stale: boolean } | null = null
-  for (const { connection, repository } of connectionsAlong(scope.view, along, name.format)) {
+  for (const { connection, repository } of connectionsAlong(scope.view, along, name)) {
     const { index, stale } = await parts.upstream.readIndex(connection, name, {
       deadline: options.deadline,
       whileRevalidating: options.whileRevalidating ?? true,
@@ -97,7 +97,7 @@ async function findAlone(
   along: readonly Repository[],
   { deadline }: ReadOptions,
 ): Promise<OfferedFile | null> {
-  const [first] = connectionsAlong(scope.view, along, name.format)
+  const [first] = connectionsAlong(scope.view, along, name)
   if (!first || sideCar || path !== undefined) return null
   if (asksForTime(rulesFor(scope.view.rules, scope.repository.name))) return null
   const at = { domain: scope.domain.name, format: name.format, key: name.key, index: first.connection.name }

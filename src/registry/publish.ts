@@ -102,7 +102,7 @@ async function readState(parts: PublishParts, scope: Scope, { name, version }: P
 async function isOffered(store: MetadataStore, scope: Scope, origin: OriginFacts, version: string): Promise<boolean> {
   const along = searchPath(scope.view, scope.repository.name)
   if (!mayAskUpstream(origin, along)) return false
-  for (const { connection } of connectionsAlong(scope.view, along, origin.name.format)) {
+  for (const { connection } of connectionsAlong(scope.view, along, origin.name)) {
     const index = await store.findIndex(connection.name, origin.name.format, origin.name.key)
     if (index?.facts && (await hasVersion(index.facts, version))) return true
   }

@@ -108,10 +108,13 @@ export function createKept(parts: KeptParts) {
     if (known && isMadeFrom(known, sources)) return { ...known, answer: { ...known.answer, stale: sources.stale } }
     const gathered = await gather(parts, want, options, sources)
     const entry = await renderEntry(parts, want, revision, gathered)
-    // Without the upstream's word (a publisher's look-up, an outage) the answer is right for this request only.
-    if ((options.askUpstream ?? true) && !gathered.sources.stale) {
-      keep(want, entry)
-      parts.files.write(keyOf(want), entry)
+    // Without any word of the upstream (a publisher's look-up, an outage of one that has no index here) the answer is right for
+    // this request only. One that is made of an older index is bound to that: it holds until the index is another.
+    const isBound = !gathered.sources.stale || gathered.sources.dependsOn.length > 0
+    if ((options.askUpstream ?? true) && isBound) {
+      const kept = { ...entry, answer: { ...entry.answer, stale: false } }
+      keep(want, kept)
+      parts.files.write(keyOf(want), kept)
     }
     return entry
   }

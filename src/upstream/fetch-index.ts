@@ -6,7 +6,7 @@ import type { CachedIndex, Connection } from '../registry/model.ts'
 import { displayName, type FormatId, type PackageName } from '../registry/names.ts'
 import type { KnownBefore, PackedIndex } from '../registry/pack-index.ts'
 import type { BlobStore, IndexAnswer, MetadataStore, Upstream } from '../registry/ports.ts'
-import { ask, isOutage, originOf, outage, type AskParts } from './ask.ts'
+import { ask, isOutage, outage, routeOf, whyClosed, type AskParts } from './ask.ts'
 import { freshUntil, FRESHNESS, planFetch, type Conditions } from './freshness.ts'
 import { SingleFlight, type Settling } from './single-flight.ts'
 import { within } from './within.ts'
@@ -51,9 +51,11 @@ export function createIndexReader(parts: IndexParts): Pick<Upstream, 'readIndex'
     const { clock } = parts
     const now = clock.now()
     const cached = await parts.store.findIndex(connection.name, name.format, name.key)
-    const plan = planFetch(cached, now, options)
     const wasHere = options.wasHere ?? false
-    const isPaused = parts.breaker.pause(originOf(connection.url), now) > 0
+    const closed = whyClosed(parts, connection)
+    const isPaused = closed !== null || parts.breaker.pause(routeOf(connection, connection.url), now) > 0
+    // Who cannot be asked again is not taken at its word that something does not exist.
+    const plan = closed && cached?.state === 'absent' ? ({ do: 'fetch' } as const) : planFetch(cached, now, options)
     switch (plan.do) {
       case 'serve':
         return { index: plan.index, stale: false }
@@ -106,7 +108,7 @@ async function refreshIndex(
   cached: CachedIndex | undefined,
   { conditions, wasHere }: Asking,
 ): Promise<CachedIndex> {
-  const deadline = parts.clock.now() + parts.indexDeadlineMs
+  const deadline = parts.clock.now() + Math.max(parts.indexDeadlineMs, connection.timeoutMs ?? 0)
   const answer = await askForIndex(parts, connection, name, deadline, conditions)
   switch (answer.kind) {
     case 'unchanged':

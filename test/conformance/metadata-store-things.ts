@@ -2,16 +2,17 @@ import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import type { Change, PackageAt, VersionAt } from '../../src/registry/changes.ts'
 import type { EventDraft } from '../../src/registry/events.ts'
-import type {
-  Asset,
-  CachedIndex,
-  Connection,
-  IndexFacts,
-  PackageVersion,
-  Repository,
-  ResourcePolicy,
-  Role,
-  User,
+import {
+  UNLIMITED,
+  type Asset,
+  type CachedIndex,
+  type Connection,
+  type IndexFacts,
+  type PackageVersion,
+  type Repository,
+  type ResourcePolicy,
+  type Role,
+  type User,
 } from '../../src/registry/model.ts'
 import type {
   AccountId,
@@ -87,6 +88,7 @@ export const connectionOf = (name: string): Connection => ({
   fileOrigins: ['https://files.example'],
   credentials: null,
   builtIn: false,
+  ...UNLIMITED,
 })
 export const connection = (name: string): Change => ({ change: 'create-connection', connection: connectionOf(name) })
 export const userOf = (name: string, id = `AIDA-${name}`): User => ({ account: ACCOUNT, name, id, createdAt: 4 })

@@ -95,7 +95,7 @@ describe('a store that the first Granary made', () => {
     }
     // It would not see the policy.
     const reopened = openStore(await connect(), { migrations: [first] })
-    await expect(reopened).rejects.toThrow(/needs a Granary that knows schema 2 or later/)
+    await expect(reopened).rejects.toThrow(/needs a Granary that knows schema 3 or later/)
   })
 })
 

@@ -4,7 +4,7 @@ import { pypi } from '../../src/formats/pypi/index.ts'
 import { rememberFound } from '../../src/registry/found-assets.ts'
 import type { Format } from '../../src/formats/format.ts'
 import type { Change } from '../../src/registry/changes.ts'
-import { ANONYMOUS, type Connection, type Repository } from '../../src/registry/model.ts'
+import { UNLIMITED, ANONYMOUS, type Connection, type Repository } from '../../src/registry/model.ts'
 import {
   parseAccountId,
   parseConnectionName,
@@ -69,6 +69,7 @@ const connectionOf = (name: string, url: string): Connection => ({
   fileOrigins: [],
   credentials: null,
   builtIn: false,
+  ...UNLIMITED,
 })
 
 export async function assembleRegistry(layout: Layout): Promise<AssembledRegistry> {

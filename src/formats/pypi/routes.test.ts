@@ -4,7 +4,7 @@ import { blake2b } from '@noble/hashes/blake2.js'
 import { describe, expect, it } from 'vitest'
 import { buildSdist, buildWheel, type BuiltFile, type Distribution } from '../../../test/support/wheel.ts'
 import { RegistryError } from '../../registry/errors.ts'
-import type { Caller, CachedIndex, Connection } from '../../registry/model.ts'
+import { UNLIMITED, type Caller, type CachedIndex, type Connection } from '../../registry/model.ts'
 import {
   parseAccountId,
   parseConnectionName,
@@ -37,6 +37,7 @@ const connection: Connection = {
   fileOrigins: [],
   credentials: null,
   builtIn: true,
+  ...UNLIMITED,
 }
 const repository = {
   domain: domain.name,

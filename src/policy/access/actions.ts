@@ -94,6 +94,7 @@ const GRANARY = [
   'RevokeAccessKey',
   'RevokeRoleSessions',
   'TestWebhook',
+  'UpdateConnection',
   'UpdateRole',
   'UpdateWebhook',
 ] as const

@@ -7,7 +7,8 @@ export type PackagePattern = {
   readonly versions?: readonly string[]
 }
 
-const names = (pattern: string, key: string): boolean =>
+/** Whether a normalised name is meant by another, or by a beginning that ends in `*`. */
+export const names = (pattern: string, key: string): boolean =>
   pattern.endsWith('*') ? key.startsWith(pattern.slice(0, -1)) : pattern === key
 
 export const isAmong = (

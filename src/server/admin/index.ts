@@ -13,6 +13,7 @@ import { deleteRoleHandler } from './delete-role.ts'
 import { deleteRuleHandler } from './delete-rule.ts'
 import { deleteUserHandler } from './delete-user.ts'
 import { deleteWebhookHandler } from './delete-webhook.ts'
+import { describeConnectionsHandler } from './describe-connections.ts'
 import { describeDeliveryHandler } from './describe-delivery.ts'
 import { describeEventHandler } from './describe-event.ts'
 import { describeWebhookHandler } from './describe-webhook.ts'
@@ -41,6 +42,7 @@ import { revokeRoleSessionsHandler } from './revoke-role-sessions.ts'
 import { rotateWebhookSecretHandler } from './rotate-webhook-secret.ts'
 import { testEventPatternHandler } from './test-event-pattern.ts'
 import { testWebhookHandler } from './test-webhook.ts'
+import { updateConnectionHandler } from './update-connection.ts'
 import { updateRoleHandler } from './update-role.ts'
 import { updateWebhookHandler } from './update-webhook.ts'
 import { whoAmIHandler } from './who-am-i.ts'
@@ -61,6 +63,7 @@ export const adminHandlers: readonly Handler[] = [
   deleteRuleHandler,
   deleteUserHandler,
   deleteWebhookHandler,
+  describeConnectionsHandler,
   describeDeliveryHandler,
   describeEventHandler,
   describeWebhookHandler,
@@ -89,6 +92,7 @@ export const adminHandlers: readonly Handler[] = [
   rotateWebhookSecretHandler,
   testEventPatternHandler,
   testWebhookHandler,
+  updateConnectionHandler,
   updateRoleHandler,
   updateWebhookHandler,
   whoAmIHandler,

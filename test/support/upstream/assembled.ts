@@ -1,6 +1,6 @@
 import { createOutbound, type OutboundOptions } from '../../../src/outbound/outbound.ts'
 import type { Ecosystem, ParsedIndex, ReceivedIndex } from '../../../src/registry/ecosystem.ts'
-import type { Connection, IndexFile } from '../../../src/registry/model.ts'
+import { UNLIMITED, type Connection, type IndexFile } from '../../../src/registry/model.ts'
 import { packageName, type ConnectionName, type FormatId, type PackageName } from '../../../src/registry/names.ts'
 import { packIndex } from '../../../src/registry/pack-index.ts'
 import type { BlobStore, ReadableBlob } from '../../../src/registry/ports.ts'
@@ -24,6 +24,7 @@ export const connectionTo = (url: string, more: Partial<Connection> = {}): Conne
   fileOrigins: [],
   credentials: null,
   builtIn: false,
+  ...UNLIMITED,
   ...more,
 })
 
@@ -89,6 +90,8 @@ const ecosystemOf = (format: FormatId): Ecosystem => ({
 
 export type Assembled = AsyncDisposable & {
   readonly upstream: ReturnType<typeof createUpstream>
+  /** Another process's, over the same stores. */
+  again(more: Partial<UpstreamOptions>): ReturnType<typeof createUpstream>
   readonly store: Awaited<ReturnType<typeof openSqlite>>
   readonly blobs: BlobStore
   readonly observed: Observation[]
@@ -112,7 +115,7 @@ export async function assembleUpstream(
   const mismatches: string[] = []
   const landedFailures: unknown[] = []
   const outbound = createOutbound({ allowPrivate: [], userAgent: 'granary-test', clock, ...options.outbound })
-  const upstream = createUpstream({
+  const parts: UpstreamOptions = {
     outbound,
     store,
     blobs,
@@ -124,9 +127,11 @@ export async function assembleUpstream(
     onMismatch: (_connection, file, reason) => void mismatches.push(`${file.file}: ${reason}`),
     onLandedFailure: (error) => void landedFailures.push(error),
     limits: { retryDelayMs: 5, ...options.limits },
-  })
+  }
+  const upstream = createUpstream(parts)
   return {
     upstream,
+    again: (more) => createUpstream({ ...parts, ...more }),
     store,
     blobs,
     observed,

@@ -4,10 +4,11 @@ import { UnusableStoreError } from '../unusable-store.ts'
 import type { Queries } from '../schema.ts'
 import { first } from './0001-first.ts'
 import { rolesPoliciesWebhooks } from './0002-roles-policies-webhooks.ts'
+import { connectionLimits } from './0003-connection-limits.ts'
 import { WORDS, type Migration } from './migration.ts'
 
 /** In order; numbers count up from 1. */
-export const MIGRATIONS: readonly Migration[] = [first, rolesPoliciesWebhooks]
+export const MIGRATIONS: readonly Migration[] = [first, rolesPoliciesWebhooks, connectionLimits]
 
 const latest = (migrations: readonly Migration[]): number => migrations.at(-1)?.number ?? 0
 
