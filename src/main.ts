@@ -187,7 +187,11 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
       sealer,
       clock,
       webhooks: events.tools,
-      upstreams: { healthOf: upstream.healthOf, process: { host: hostname(), pid: process.pid, startedAt } },
+      upstreams: {
+        healthOf: upstream.healthOf,
+        refresh: registry.refreshPackage,
+        process: { host: hostname(), pid: process.pid, startedAt },
+      },
       formats: FORMATS,
       config: {
         region: config.region,

@@ -1,3 +1,4 @@
+import { refreshPackage } from './admin/packages.ts'
 import {
   createConnection,
   deleteConnection,
@@ -130,6 +131,7 @@ export const operations = {
   describeConnections,
   updateConnection,
   deleteConnection,
+  refreshPackage,
   createRule,
   listRules,
   deleteRule,

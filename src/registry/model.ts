@@ -269,6 +269,8 @@ export type IndexVersion = {
   readonly version: string
   readonly publishedAt: Instant | null
   readonly license: string | null
+  /** npm: deprecated. PyPI: all of its files are yanked. */
+  readonly discouraged?: true
 }
 
 /** One file that an index offers. */

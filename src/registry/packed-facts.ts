@@ -16,9 +16,9 @@ export const packFacts = (facts: IndexFacts): PackedFacts =>
 
 function inLines({ serial, versions, files }: IndexFacts): string {
   // INVARIANT: what a line is found by comes first in it, spelled as JSON.stringify spells it.
-  const versionLines = versions.map(({ version, ...rest }) => JSON.stringify({ version, ...rest }))
-  const fileLines = files.map(({ file, ...rest }) => JSON.stringify({ file, ...rest }))
-  return `{"serial":${serial},"versions":[\n${versionLines.join(',\n')}\n],"files":[\n${fileLines.join(',\n')}\n]}`
+  const ofVersions = versions.map(({ version, ...rest }) => JSON.stringify({ version, ...rest }))
+  const ofFiles = files.map(({ file, ...rest }) => JSON.stringify({ file, ...rest }))
+  return `{"serial":${serial},"versions":[\n${ofVersions.join(',\n')}\n],"files":[\n${ofFiles.join(',\n')}\n]}`
 }
 
 /** All of them. In a worker thread, or for small ones. */
@@ -38,6 +38,19 @@ export async function findFile(
 export const hasVersion = async (packed: PackedFacts, version: string): Promise<boolean> =>
   find<IndexVersion>(await textOf(packed), 'version', version) !== undefined
 
+/** The versions that are not the same on both sides, as each has them. */
+export async function differingVersions(
+  before: PackedFacts,
+  after: PackedFacts,
+): Promise<{ readonly before: readonly IndexVersion[]; readonly after: readonly IndexVersion[] }> {
+  const [old, now] = [versionLines(await textOf(before)), versionLines(await textOf(after))]
+  const without = (lines: ReadonlySet<string>, others: ReadonlySet<string>) =>
+    [...lines].filter((line) => !others.has(line)).map((line) => JSON.parse(line) as IndexVersion)
+  return { before: without(old, now), after: without(now, old) }
+}
+
+export const countVersions = async (packed: PackedFacts): Promise<number> => versionLines(await textOf(packed)).size
+
 /** Two hundred clients that ask for files of one package unpack its facts once: for as long as somebody holds them packed. */
 const texts = new WeakMap<PackedFacts, Promise<Buffer>>()
 
@@ -48,6 +61,12 @@ function textOf(packed: PackedFacts): Promise<Buffer> {
   texts.set(packed, text)
   text.catch(() => texts.delete(packed))
   return text
+}
+
+function versionLines(text: Buffer): ReadonlySet<string> {
+  const end = text.indexOf('\n],"files":[')
+  const lines = text.toString('utf8', text.indexOf(LINE_BREAK) + 1, end).split(/,?\n/)
+  return new Set(lines.filter((line) => line !== ''))
 }
 
 const LINE_BREAK = 0x0a

@@ -11,6 +11,7 @@ import {
   type ReadOptions,
   type ReadParts,
 } from './read.ts'
+import { refreshPackage, type Refreshed } from './refresh.ts'
 import type { Scope } from './scope.ts'
 import { deleteTag, putTag } from './tags.ts'
 
@@ -28,6 +29,8 @@ export type RequirePackageAction = (
 export type Registry = {
   readPackage(scope: Scope, name: PackageName, options: ReadOptions): Promise<PackageSources>
   openAsset(scope: Scope, name: PackageName, select: AssetSelection, options: ReadOptions): Promise<OpenedAsset>
+  /** Asks the package's upstream now. Whether the caller may is asked at the door. */
+  refreshPackage(scope: Scope, name: PackageName, options: Pick<ReadOptions, 'deadline'>): Promise<Refreshed>
   /** Throws unless the caller may publish the name: a format calls it as soon as it knows the name, before it reads the bytes. */
   requirePublish(scope: Scope, name: PackageName): Promise<void>
   /** Where the bytes of a publish go until it is planned. */
@@ -44,6 +47,7 @@ export function createRegistry(
   return {
     readPackage: (scope, name, options) => readPackage(parts, scope, name, options),
     openAsset: (scope, name, select, options) => openAsset(parts, scope, name, select, options),
+    refreshPackage: (scope, name, options) => refreshPackage(parts, scope, name, options),
     requirePublish: (scope, name) => parts.require(scope, 'codeartifact:PublishPackageVersion', name),
     beginBlob: (digests) => parts.blobs.begin({ digests }),
     async publish(scope, request) {

@@ -9,6 +9,7 @@ import type { ManageContext } from '../registry/manage.ts'
 import type { Instant, KnownCaller, Repository } from '../registry/model.ts'
 import type { AccountId, DomainName, FormatId, PackageName, RepositoryName } from '../registry/names.ts'
 import type { Clock, MetadataStore } from '../registry/ports.ts'
+import type { Registry } from '../registry/registry.ts'
 import type { DomainView, Topology } from '../registry/topology.ts'
 import type { HealthReads } from '../registry/upstream-health.ts'
 
@@ -31,6 +32,7 @@ export type WebhookTools = {
 /** What the upstreams of this process do for the management API. */
 export type UpstreamTools = HealthReads & {
   /** Who answers: what it says of upstreams is what it saw itself. */
+  readonly refresh: Registry['refreshPackage']
   readonly process: { readonly host: string; readonly pid: number; readonly startedAt: Instant }
 }
 

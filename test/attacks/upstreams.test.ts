@@ -267,3 +267,66 @@ describe('a connection that is changed', () => {
     expect(second.requests).toHaveLength(0)
   })
 })
+
+describe('a package that is refreshed', () => {
+  const refresh = (name: string, client = registry.admin.client) =>
+    client.call(operations.refreshPackage, { domain: 'local', repository: 'main', format: 'npm', package: name })
+  const versionsOf = async (name: string) =>
+    Object.keys(((await (await packument(name)).json()) as { versions: object }).versions)
+
+  it('is asked for at once, and what changed is told', async () => {
+    for (const version of ['1.0.0', '1.1.0', '1.2.0']) await second.publish({ name: 'ui', version })
+    const first = await refresh('ui')
+    expect(first).toMatchObject({ connection: 'public:npmjs', state: 'present', isFirst: true, versions: 3, added: [] })
+    const nothing = { added: [], withdrawn: [], discouraged: [], encouraged: [] }
+    expect(await refresh('ui')).toMatchObject({ isFirst: false, versions: 3, ...nothing })
+    expect(await versionsOf('ui')).toHaveLength(3)
+    await second.publish({ name: 'ui', version: '2.0.0' })
+    await second.publish({ name: 'ui', version: '1.1.0', manifest: { deprecated: 'use 2' } })
+    second.unpublish('ui', '1.2.0')
+    expect(await refresh('ui')).toMatchObject({
+      versions: 3,
+      added: ['2.0.0'],
+      withdrawn: ['1.2.0'],
+      discouraged: ['1.1.0'],
+      encouraged: [],
+    })
+    // Whoever asks next has it, though what was said before is fresh yet.
+    expect(await versionsOf('ui')).toEqual(['1.0.0', '1.1.0', '2.0.0'])
+    await second.publish({ name: 'ui', version: '1.1.0' })
+    expect(await refresh('ui')).toMatchObject({ ...nothing, encouraged: ['1.1.0'] })
+    second.unpublish('ui')
+    expect(await refresh('ui')).toMatchObject({ state: 'absent', versions: 0, withdrawn: ['1.0.0', '1.1.0', '2.0.0'] })
+  })
+
+  it('is not said to be unchanged where the upstream does not answer', async () => {
+    await second.publish({ name: 'ui', version: '1.0.0' })
+    await refresh('ui')
+    second.faults.on('*', { kind: 'status', status: 500 })
+    await expect(refresh('ui')).rejects.toThrow(/could not be asked for ui now/)
+  })
+
+  it('is told to no upstream where its name is private', async () => {
+    const reserved = [{ format: 'npm', prefix: 'own-' }] as const
+    await call()(operations.putReservedPrefixes, { domain: 'local', reserved: [...reserved] })
+    await expect(refresh('own-thing')).rejects.toThrow(/No upstream may be asked/)
+    expect(second.requests).toHaveLength(0)
+  })
+
+  it('needs the permission for it, on the package', async () => {
+    await second.publish({ name: 'ui', version: '1.0.0' })
+    const statements = [
+      {
+        Effect: 'Allow',
+        Action: 'granary:RefreshPackage',
+        Resource: 'arn:aws:codeartifact:*:*:package/local/main/npm//ui',
+      },
+    ]
+    const allowed = await registry.createUser('refresher', { statements })
+    const reader = await registry.createUser('reader', 'reader')
+    await expect(refresh('ui', reader.client)).rejects.toThrow(/not authorized/)
+    await expect(refresh('other', allowed.client)).rejects.toThrow(/not authorized/)
+    expect(second.requests).toHaveLength(0)
+    expect(await refresh('ui', allowed.client)).toMatchObject({ versions: 1 })
+  })
+})

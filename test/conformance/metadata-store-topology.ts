@@ -180,9 +180,9 @@ export function topologySuite(under: StoreUnderTest): void {
       await store.commit([{ change: 'create-connection', connection: made }, putIndex('a', 'document')])
       const counter = async () =>
         (await store.readRevision({ domain: DOMAIN, format: 'npm', key: at('a').key, index: null })).topology
-      const set = async (connection: Connection, leadsElsewhere = false, plannedAt?: number) =>
+      const set = async (wanted: Connection, leadsElsewhere = false, plannedAt?: number) =>
         store.commit([
-          { change: 'set-connection', connection, leadsElsewhere, plannedAt: plannedAt ?? (await counter()) },
+          { change: 'set-connection', connection: wanted, leadsElsewhere, plannedAt: plannedAt ?? (await counter()) },
         ])
       const narrowed = {
         ...made,

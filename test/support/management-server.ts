@@ -93,6 +93,8 @@ export async function startManagement({ allowPrivate = [] }: { readonly allowPri
       wake: () => void (woken += 1),
     }),
     upstreams: {
+      // There are no upstreams here, and what refreshes is not asked.
+      refresh: () => Promise.reject(new Error('There is no registry here')),
       process: { host: 'test', pid: 1, startedAt: clock.now() },
       healthOf: (connection) => health.healthOf(connection),
     },

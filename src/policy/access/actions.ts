@@ -90,6 +90,7 @@ const GRANARY = [
   'ListUsers',
   'ListWebhooks',
   'PutReservedPrefixes',
+  'RefreshPackage',
   'ReplayDeliveries',
   'RevokeAccessKey',
   'RevokeRoleSessions',

@@ -35,6 +35,7 @@ import { listUserPoliciesHandler } from './list-user-policies.ts'
 import { listUsersHandler } from './list-users.ts'
 import { listWebhooksHandler } from './list-webhooks.ts'
 import { putReservedPrefixesHandler } from './put-reserved-prefixes.ts'
+import { refreshPackageHandler } from './refresh-package.ts'
 import { replayDeliveriesHandler } from './replay-deliveries.ts'
 import { replayDeliveryHandler } from './replay-delivery.ts'
 import { revokeAccessKeyHandler } from './revoke-access-key.ts'
@@ -85,6 +86,7 @@ export const adminHandlers: readonly Handler[] = [
   listUsersHandler,
   listWebhooksHandler,
   putReservedPrefixesHandler,
+  refreshPackageHandler,
   replayDeliveriesHandler,
   replayDeliveryHandler,
   revokeAccessKeyHandler,
