@@ -1,4 +1,4 @@
-import type { Format, KeptAnswer } from '../formats/format.ts'
+import type { ContentEncoding, Format, KeptAnswer } from '../formats/format.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { Hex, Instant } from '../registry/model.ts'
 import type { ConnectionName, PackageName } from '../registry/names.ts'
@@ -19,7 +19,7 @@ export type Want = {
   readonly scope: Scope
   readonly name: PackageName
   readonly form: string
-  readonly encoding: 'identity' | 'gzip'
+  readonly encoding: ContentEncoding
   readonly endpoint: string
 }
 

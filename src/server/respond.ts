@@ -150,16 +150,3 @@ export const bug = (requestId: string): RenderedError => ({
     error: `Something went wrong in the server. Its log has the details under request ${requestId}`,
   }),
 })
-
-/** `gzip` where the client takes it, by RFC 9110's weights. */
-export function negotiateEncoding(acceptEncoding: string | undefined): 'gzip' | 'identity' {
-  if (acceptEncoding === undefined) return 'identity'
-  let wildcard = false
-  for (const item of acceptEncoding.toLowerCase().split(',')) {
-    const [coding, ...parameters] = item.split(';').map((part) => part.trim())
-    const zero = parameters.some((parameter) => /^q\s*=\s*0(\.0*)?$/.test(parameter))
-    if (coding === 'gzip' || coding === 'x-gzip') return zero ? 'identity' : 'gzip'
-    if (coding === '*' && !zero) wildcard = true
-  }
-  return wildcard ? 'gzip' : 'identity'
-}

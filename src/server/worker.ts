@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
-import { gzipSync, zstdDecompressSync } from 'node:zlib'
+import { zstdDecompressSync } from 'node:zlib'
 import { isWorkerThread, move, transferableSymbol, valueSymbol } from 'piscina'
-import type { Renderer, RenderInput } from '../formats/format.ts'
+import type { ContentEncoding, Renderer, RenderInput } from '../formats/format.ts'
 import type { ReceivedIndex } from '../registry/ecosystem.ts'
 import { RegistryError, type ErrorCode } from '../registry/errors.ts'
 import type { PackedFacts } from '../registry/model.ts'
 import type { PackageName } from '../registry/names.ts'
 import { packIndex, type KnownBefore, type PackedIndex } from '../registry/pack-index.ts'
 import { unpackFacts } from '../registry/packed-facts.ts'
+import { encode } from './content-encoding.ts'
 import { refuseHeavyIndex } from './index-weight.ts'
 
 // Runs in worker threads (server/workers.ts): whatever parses or renders a whole index happens here, so that it never stalls
@@ -69,7 +70,7 @@ export type RenderJob = {
         })
       | null
   }
-  readonly encoding: 'identity' | 'gzip'
+  readonly encoding: ContentEncoding
 }
 export type RenderResult =
   | {
@@ -90,8 +91,8 @@ async function draw({ renderer, input, encoding }: RenderJob): Promise<RenderRes
   const { body, ...rest } = rendered
   // 22 characters of the digest of what is sent, and which encoding it is: strong, and short enough for clients that keep
   // ETags in a buffer of 64 bytes.
-  const etag = `"${sha256(body).toString('base64url').slice(0, 22)}-${encoding === 'gzip' ? 'g' : 'i'}"`
-  return { ...rest, etag, body: unshared(encoding === 'gzip' ? gzipSync(body, { level: 6 }) : body) }
+  const etag = `"${sha256(body).toString('base64url').slice(0, 22)}-${encoding[0]}"`
+  return { ...rest, etag, body: unshared(encode(body, encoding)) }
 }
 
 /** Small buffers are views of larger memory, all of which would cross the thread and be kept. */

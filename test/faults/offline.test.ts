@@ -35,7 +35,40 @@ it('a server that is told to be offline sends nothing to any upstream: what is h
   // It does not exist, says the upstream: offline that is nobody's to say.
   expect((await caller.get(caller.address('npm', 'does-not-exist'))).status).toBe(404)
 
+  const made = [
+    'private:acme',
+    '--format',
+    'npm',
+    '--url',
+    'https://npm.acme.example/',
+    '--only',
+    'npm:@acme/*',
+    '--timeout',
+    '10s',
+  ]
+  expect((await granary.cli(home, 'connection', 'create', ...made)).stdout).toMatch(
+    /Asked for\s+npm:@acme\/\*\nTimeout\s+10 s/,
+  )
+  const changed = await granary.cli(
+    home,
+    'connection',
+    'update',
+    'private:acme',
+    '--no-only',
+    '--no-timeout',
+    '--disable',
+  )
+  expect(changed.stdout).toMatch(/Asked for\s+everything\nEnabled\s+no/)
+  expect((await granary.cli(home, 'connection', 'delete', 'private:acme')).code).toBe(0)
+  const refreshed = await granary.cli(home, 'package', 'refresh', 'npm:here')
+  expect(refreshed.stdout).toMatch(/From\s+public:npmjs\nVersions\s+1\nChanged\s+nothing/)
+
   await granary.restart({ GRANARY_OFFLINE: 'true' })
+  const refused = await granary.cli(home, 'package', 'refresh', 'npm:here')
+  expect({ code: refused.code, says: refused.stderr }).toEqual({
+    code: 1,
+    says: expect.stringContaining('could not be asked'),
+  })
   const heard = npm.requests.length + pypi.requests.length
   for (const { url, holds } of here) {
     // Also for who wants it fresh.
