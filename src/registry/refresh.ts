@@ -86,7 +86,7 @@ async function compare(before: CachedIndex | undefined, after: CachedIndex): Pro
 const NOTHING = packFacts({ versions: [], files: [], serial: null })
 
 /** Pure: what a person wants to know of versions that differ. */
-export function changesOf(
+function changesOf(
   before: readonly IndexVersion[],
   after: readonly IndexVersion[],
 ): Pick<Refreshed, 'added' | 'withdrawn' | 'discouraged' | 'encouraged'> {

@@ -60,7 +60,7 @@ export const pypiFile = (
   ...more,
 })
 
-export const readJsonIndex: ReadIndex = async (_format, received, _name, known) => packIndex(parseJson(received), known)
+const readJsonIndex: ReadIndex = async (_format, received, _name, known) => packIndex(parseJson(received), known)
 
 export function parseJson({ pieces }: ReceivedIndex): ParsedIndex {
   const document = Buffer.concat(pieces)
