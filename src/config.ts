@@ -21,6 +21,8 @@ export type Config = {
   readonly blobs: { readonly driver: 'filesystem'; readonly root: string }
   readonly masterKey: { readonly value: string } | { readonly file: string }
   readonly upstreams: { readonly npmjs: string | null; readonly pypi: string | null }
+  /** Nothing is asked of any upstream. */
+  readonly offline: boolean
   readonly proxy: string | null
   /** Hosts that are reached without it: names, suffixes (`.corp.example`) or `*`. */
   readonly noProxy: readonly string[]
@@ -97,6 +99,12 @@ const SETTINGS = {
     flag: 'upstream-pypi',
     fallback: '',
     help: 'simple root behind public:pypi',
+  },
+  offline: {
+    env: 'GRANARY_OFFLINE',
+    flag: 'offline',
+    fallback: 'false',
+    help: 'true: ask nothing of any upstream',
   },
   proxy: { env: 'HTTPS_PROXY', flag: 'proxy', fallback: '', help: 'proxy for requests to upstreams', secret: true },
   noProxy: { env: 'NO_PROXY', flag: 'no-proxy', fallback: '', help: 'hosts that upstreams have without the proxy' },
@@ -215,6 +223,7 @@ export function buildConfig(flat: Flat, cwd: string): Config {
     upstreams: { npmjs: upstreamRoot(flat, 'upstreamNpmjs'), pypi: upstreamRoot(flat, 'upstreamPypi') },
     proxy: proxy(flat),
     noProxy: list(flat.noProxy.value),
+    offline: matching(flat, 'offline', /^(true|false)$/) === 'true',
     allowPrivateTargets: flat.allowPrivateTargets.value === 'true' ? true : targets(flat, 'allowPrivateTargets'),
     logLevel: matching(flat, 'logLevel', /^(trace|debug|info|warn|error|silent)$/) as Config['logLevel'],
     cacheLimit: bytes(flat, 'cacheLimit'),
@@ -247,6 +256,8 @@ export function warnings(config: Config): readonly string[] {
   const lines = plain.map(
     (url) => `${url} is plain HTTP beyond this machine: tokens and packages travel unprotected. Put TLS in front.`,
   )
+  if (config.offline)
+    lines.push(`This installation is offline (${SETTINGS.offline.env}): no upstream is asked for anything.`)
   if (plain.length === 0 && config.publicUrls.length === 0 && !isLoopback(config.host)) {
     lines.push(
       `Listening on ${config.host} over plain HTTP beyond this machine: tokens and packages travel unprotected. Put TLS in front.`,

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import packageJson from '../package.json' with { type: 'json' }
 import { createAuthenticator } from './auth/authenticate.ts'
@@ -71,6 +72,7 @@ export async function startServer(config: Config, log: Log): Promise<RunningServ
 }
 
 async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promise<RunningServer> {
+  const startedAt = Date.now()
   const { blobs: stored, sealer, clock, ...installation } = open.use(await openInstallation(config))
   const onCorrupt = (sha256: Hex) =>
     log.error({ sha256 }, 'a stored file is not what its name says: if it was cached it is fetched again')
@@ -84,7 +86,11 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
   const formats = new Map(FORMATS.map((format) => [format.id as string, format]))
   const formatOf = (id: FormatId): Format => formats.get(id) as Format
 
-  const metrics = createMetrics({ blobs: () => plain.blobTotals(), deliveries: () => backlogOf(plain, clock) })
+  const metrics = createMetrics({
+    blobs: () => plain.blobTotals(),
+    deliveries: () => backlogOf(plain, clock),
+    upstreams: async () => (await plain.listConnections()).map((one) => [one.name, upstream.healthOf(one)] as const),
+  })
   const userAgent = `granary/${VERSION}`
   const events = open.use(createEventSending({ config, userAgent, store: plain, sealer, clock, log, metrics }))
   const store = waking(plain, events.wake)
@@ -104,19 +110,21 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
       blobs,
       clock,
       ecosystemOf: (id) => formatOf(id).ecosystem,
-      readIndex: (id, fetched, name) => workers.readIndex(formatOf(id), fetched, name),
+      readIndex: (id, received, name, known) => workers.readIndex(formatOf(id), received, name, known),
       excerpt: (id, document, name, files) => workers.excerpt(formatOf(id), document, name, files),
       credentialsOf: async (connection) =>
         connection.credentials === null
           ? null
           : { header: sealer.open(connection.credentials, `connection/${connection.name}`).toString() },
-      observe: ({ connection, kind, status }) => metrics.upstream.inc({ connection, kind, outcome: String(status) }),
+      observe: ({ connection, kind, status }) =>
+        metrics.upstream.inc({ connection, kind, outcome: status === null ? 'no-answer' : String(status) }),
       onMismatch: (connection, file, reason) =>
         log.error(
           { connection: connection.name, file: file.file, reason },
           'an upstream gave other bytes than its index declares',
         ),
       onLandedFailure: (error, file) => log.error({ error, file: file.file }, 'a fetched file could not be recorded'),
+      isOffline: config.offline,
     }),
   )
   const used = open.use(
@@ -184,6 +192,11 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
       sealer,
       clock,
       webhooks: events.tools,
+      upstreams: {
+        healthOf: upstream.healthOf,
+        refresh: registry.refreshPackage,
+        process: { host: hostname(), pid: process.pid, startedAt },
+      },
       formats: FORMATS,
       config: {
         region: config.region,
@@ -268,7 +281,10 @@ function cannotListen({ host, port }: Config, error: NodeJS.ErrnoException): Err
 
 /** Where the built-in connections lead is the configuration's say, whatever it said when they were made. */
 function withConnections<Store extends MetadataStore>(store: Store, builtIn: readonly Connection[]): Store {
-  const configured = (connection: Connection) => builtIn.find(({ name }) => name === connection.name) ?? connection
+  const configured = (connection: Connection) => {
+    const known = builtIn.find(({ name }) => name === connection.name)
+    return known ? { ...connection, url: known.url, fileOrigins: known.fileOrigins } : connection
+  }
   return {
     ...store,
     async findConnection(name) {

@@ -1,4 +1,11 @@
-import { createConnection, deleteConnection, listConnections } from './admin/connections.ts'
+import { refreshPackage } from './admin/packages.ts'
+import {
+  createConnection,
+  deleteConnection,
+  describeConnections,
+  listConnections,
+  updateConnection,
+} from './admin/connections.ts'
 import { createRule, deleteRule, getReservedPrefixes, listRules, putReservedPrefixes } from './admin/curation.ts'
 import { describeDelivery, listDeliveries, replayDeliveries, replayDelivery } from './admin/deliveries.ts'
 import { describeEvent, listEvents, testEventPattern } from './admin/events.ts'
@@ -122,7 +129,10 @@ export const operations = {
   explainPolicy,
   createConnection,
   listConnections,
+  describeConnections,
+  updateConnection,
   deleteConnection,
+  refreshPackage,
   createRule,
   listRules,
   deleteRule,

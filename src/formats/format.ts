@@ -76,13 +76,15 @@ export type RequestContext = {
   readonly deadline: Instant
 }
 
+export type ContentEncoding = 'identity' | 'gzip' | 'zstd' | 'br'
+
 /** Bytes of a rendered document, whole, in one content encoding. */
 export type KeptAnswer = {
   readonly body: Uint8Array
   readonly contentType: string
   /** Strong, quoted, under 60 bytes, one per form and encoding. */
   readonly etag: string
-  readonly encoding: 'identity' | 'gzip'
+  readonly encoding: ContentEncoding
   /** Shown to people by clients that can: npm's `npm-notice`. */
   readonly notice: string | null
   readonly lastModified: Instant | null

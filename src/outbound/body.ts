@@ -3,12 +3,15 @@ import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompre
 import { displayUrl, OutboundError } from './outbound-error.ts'
 import type { OutboundResponse } from './request.ts'
 
+// Each piece that a decoder gives is an event for this thread: the usual 16 KiB make 1,200 of a large index.
+const PIECES = { chunkSize: 128 * 1024 }
+
 const DECODERS = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-  zstd: createZstdDecompress,
+  gzip: () => createGunzip(PIECES),
+  'x-gzip': () => createGunzip(PIECES),
+  deflate: () => createInflate(PIECES),
+  br: () => createBrotliDecompress(PIECES),
+  zstd: () => createZstdDecompress(PIECES),
 } as const
 
 /** What `readBody` can undo: for `Accept-Encoding`. */
@@ -45,19 +48,57 @@ export async function* decodedBody(response: OutboundResponse): AsyncGenerator<U
 }
 
 /** The whole decoded body. `maxBytes` counts decoded bytes, so a small answer that unpacks to a huge one stops there: `too-large`. */
-export async function readBody(response: OutboundResponse, { maxBytes }: { maxBytes: number }): Promise<Buffer> {
+export async function readBody(response: OutboundResponse, limits: { maxBytes: number }): Promise<Buffer> {
+  const pieces: Uint8Array[] = []
+  for await (const chunk of boundedBody(response, limits)) pieces.push(chunk)
+  return Buffer.concat(pieces)
+}
+
+const PIECE_BYTES = 1024 * 1024
+
+/**
+ * As `readBody`, in pieces of 1 MiB whose memory is their own, so that it can be handed to another thread: to put 20 MB together
+ * at once takes 20 ms in which nobody else is served.
+ */
+export async function readPieces(
+  response: OutboundResponse,
+  limits: { maxBytes: number },
+): Promise<readonly Uint8Array<ArrayBuffer>[]> {
+  const pieces: Uint8Array<ArrayBuffer>[] = []
+  let piece = new Uint8Array(0)
+  let filled = 0
+  for await (const chunk of boundedBody(response, limits)) {
+    for (let at = 0; at < chunk.length;) {
+      if (filled === piece.length) {
+        if (filled > 0) pieces.push(piece)
+        // Most indexes are small: the first pieces are, too.
+        piece = new Uint8Array(Math.min(PIECE_BYTES, Math.max(2 * piece.length, 16 * 1024)))
+        filled = 0
+      }
+      const part = chunk.subarray(at, at + piece.length - filled)
+      piece.set(part, filled)
+      filled += part.length
+      at += part.length
+    }
+  }
+  if (filled > 0) pieces.push(piece.slice(0, filled))
+  return pieces
+}
+
+async function* boundedBody(
+  response: OutboundResponse,
+  { maxBytes }: { maxBytes: number },
+): AsyncGenerator<Uint8Array> {
   const tooLarge = () => new OutboundError('too-large', `${displayUrl(response.url)} sent more than ${maxBytes} bytes`)
   try {
     const declared = Number(response.headers['content-length'])
     if (encodingOf(response) === null && declared > maxBytes) throw tooLarge()
-    const chunks: Uint8Array[] = []
     let size = 0
     for await (const chunk of decodedBody(response)) {
       size += chunk.length
       if (size > maxBytes) throw tooLarge()
-      chunks.push(chunk)
+      yield chunk
     }
-    return Buffer.concat(chunks, size)
   } finally {
     response.dump()
   }

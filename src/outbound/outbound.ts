@@ -131,6 +131,7 @@ async function send(
       headers: headersFor(url, request, userAgent),
       body: request.body ?? null,
       signal,
+      ...(request.answerWithinMs !== undefined && { headersTimeout: request.answerWithinMs }),
     })
   } catch (error) {
     if (signal.aborted) throw signal.reason

@@ -14,6 +14,8 @@ export type OutboundRequest = {
   readonly signal?: AbortSignal
   /** Ends everything, body included. Milliseconds since 1970. */
   readonly deadline: number
+  /** Until the answer's headers; the usual where left out. */
+  readonly answerWithinMs?: number | undefined
   /** 5 where left out, at most 10; 0 gives the redirect itself as the answer. Only GET and HEAD are redirected. */
   readonly maxRedirects?: number
 }

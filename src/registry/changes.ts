@@ -9,7 +9,7 @@ import type {
   Departure,
   Domain,
   IdentityPolicy,
-  IndexFacts,
+  PackedFacts,
   Instant,
   OriginControls,
   PackageVersion,
@@ -99,6 +99,16 @@ export type Change =
   /** Refused with `conflict` while another repository has it as upstream. Takes its packages with it; names stay owned. */
   | { readonly change: 'delete-repository'; readonly domain: DomainName; readonly repository: RepositoryName }
   | { readonly change: 'create-connection'; readonly connection: Connection }
+  /**
+   * Replaces all but the name, the format and whether it is built in. Where it leads elsewhere, what its registry said is
+   * forgotten. Refused with `busy` where the topology counter is no longer `plannedAt`.
+   */
+  | {
+      readonly change: 'set-connection'
+      readonly connection: Connection
+      readonly leadsElsewhere: boolean
+      readonly plannedAt: number
+    }
   /** Refused with `conflict` while a repository uses it. */
   | { readonly change: 'delete-connection'; readonly connection: ConnectionName }
   /** Makes or replaces it. Refused with `conflict` where `was` is given and is not the present one's revision. */
@@ -171,7 +181,7 @@ export type Change =
   | {
       readonly change: 'put-index'
       readonly index: Omit<CachedIndex, 'revision' | 'facts'>
-      readonly facts: IndexFacts | null
+      readonly facts: PackedFacts | null
     }
   /** Nothing new upstream: only the times, and a validator that may have been renewed. */
   | {

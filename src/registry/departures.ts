@@ -52,6 +52,7 @@ function departureOf(
 
 /**
  * What has to be noted now that the index offers `offers` (null: says that there is no such package) where it offered `before`.
+ * Of both, files that were not fetched are of no interest.
  */
 export function findDepartures(
   retained: readonly Retained[],
@@ -59,10 +60,7 @@ export function findDepartures(
   before: readonly IndexFile[],
   now: Instant,
 ): readonly Departing[] {
-  if (retained.length === 0) return []
-  const wanted = new Set(retained.flatMap(({ version }) => version.assets.map(({ file }) => file)))
-  const byFile = (files: readonly IndexFile[] | null) =>
-    new Map(files?.flatMap((one) => (wanted.has(one.file) ? [[one.file, one] as const] : [])))
+  const byFile = (files: readonly IndexFile[] | null) => new Map(files?.map((one) => [one.file, one] as const))
   const [offered, earlier] = [byFile(offers), byFile(before)]
   return retained.flatMap(({ owner, version }) =>
     version.assets.flatMap((asset): Departing[] => {

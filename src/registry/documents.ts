@@ -5,7 +5,8 @@ import { findUpstream, type ReadOptions } from './offered.ts'
 import { mayAskUpstream } from './origin.ts'
 import { notFound, originFacts, outageOf, refuseHeld, type ReadParts } from './read.ts'
 import type { Scope } from './scope.ts'
-import { connectionsAlong, searchPath } from './topology.ts'
+import { findVersion } from './packed-facts.ts'
+import { connectionsAlong, connectionsOfFormat, searchPath } from './topology.ts'
 
 // The doors for what registries keep beside packages: documents about one version, documents about the registry itself, and
 // questions about packages. The same policy stands in them as in the doors of read.ts; see decision 0016.
@@ -74,7 +75,7 @@ async function findListed(
     return undefined
   }
   const facts = told?.index.state === 'present' ? told.index.facts : null
-  const listed = facts?.versions.find((one) => one.version === version)
+  const listed = facts ? await findVersion(facts, version) : undefined
   if (told && listed) return { connection: told.connection, facts: listed }
   // An older copy cannot tell what does not exist.
   if (told?.stale && !retained)
@@ -110,7 +111,7 @@ export async function readConnectionDocuments(
 
 /** A connection that several repositories along the way hold counts once. */
 const connectionsOf = ({ view, repository }: Scope, format: FormatId): readonly Connection[] => [
-  ...new Set(connectionsAlong(view, searchPath(view, repository.name), format).map(({ connection }) => connection)),
+  ...new Set(connectionsOfFormat(view, searchPath(view, repository.name), format).map(({ connection }) => connection)),
 ]
 
 async function readOne(
@@ -176,14 +177,13 @@ export async function askAboutPackages(
   question: { readonly path: string; about(names: readonly PackageName[]): Uint8Array },
   options: ReadOptions,
 ): Promise<UpstreamAnswers> {
-  const connections = connectionsOf(scope, format)
-  if (connections.length === 0)
+  if (connectionsOf(scope, format).length === 0)
     throw new RegistryError('not_found', 'This repository draws from no other registry, so there is none to ask')
   const asked = new Map<Connection, PackageName[]>()
   const keptBack: PackageName[] = []
   for (let at = 0; at < names.length; at += AT_ONCE) {
     const some = names.slice(at, at + AT_ONCE)
-    const askers = await Promise.all(some.map((name) => askerOf(parts, scope, connections, name)))
+    const askers = await Promise.all(some.map((name) => askerOf(parts, scope, name)))
     for (const [index, name] of some.entries()) {
       const connection = askers[index]
       const group = connection ? asked.get(connection) : keptBack
@@ -208,14 +208,10 @@ export async function askAboutPackages(
 const AT_ONCE = 64
 
 /** The first connection that has not denied the name; undefined where none may hear it. */
-async function askerOf(
-  parts: ReadParts,
-  scope: Scope,
-  connections: readonly Connection[],
-  name: PackageName,
-): Promise<Connection | undefined> {
+async function askerOf(parts: ReadParts, scope: Scope, name: PackageName): Promise<Connection | undefined> {
   const along = searchPath(scope.view, scope.repository.name)
   if (!mayAskUpstream(await originFacts(parts, scope, name), along)) return undefined
+  const connections = connectionsAlong(scope.view, along, name).map(({ connection }) => connection)
   for (const connection of connections.slice(0, -1)) {
     const index = await parts.store.findIndex(connection.name, name.format, name.key)
     if (index?.state !== 'absent') return connection

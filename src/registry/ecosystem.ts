@@ -12,6 +12,9 @@ export type FetchedIndex = {
   readonly headers: Readonly<Record<string, string>>
 }
 
+/** As it arrives: the body in pieces whose memory is their own. */
+export type ReceivedIndex = Omit<FetchedIndex, 'body'> & { readonly pieces: readonly Uint8Array[] }
+
 export type ParsedIndex = {
   readonly facts: IndexFacts
   /** The document in the one form that is kept: npm's JSON as it came, PyPI's always as JSON. */

@@ -1,11 +1,28 @@
 import type { Change } from './changes.ts'
 import { RegistryError } from './errors.ts'
 import { announce, type ManageContext } from './manage.ts'
-import type { Connection, Sealed } from './model.ts'
+import { UNLIMITED, type Connection, type Sealed } from './model.ts'
 import type { ConnectionName, FormatId } from './names.ts'
 
-const event = (context: ManageContext, type: string, { name, format, url, fileOrigins }: Connection): Change =>
-  announce(context, type, { account: null, detail: { connection: name, packageFormat: format, url, fileOrigins } })
+/** INVARIANT: never the credentials, sealed or not. */
+function event(context: ManageContext, type: string, connection: Connection): Change {
+  const { name, format, url, fileOrigins, builtIn, enabled, timeoutMs, only, except } = connection
+  const detail = {
+    connection: name,
+    packageFormat: format,
+    url,
+    fileOrigins,
+    builtIn,
+    enabled,
+    timeoutMs,
+    only,
+    except,
+  }
+  return announce(context, type, { account: null, detail })
+}
+
+/** What it is asked for, when and how long. Left out: unlimited, or as it was. */
+export type ConnectionLimits = Partial<Pick<Connection, 'enabled' | 'timeoutMs' | 'only' | 'except'>>
 
 /** The URL ends in a slash afterwards, and origins are spelled as `URL` spells them. */
 export function planCreateConnection(
@@ -16,9 +33,10 @@ export function planCreateConnection(
     readonly url: string
     readonly fileOrigins: readonly string[]
     readonly credentials: Sealed | null
-  },
+  } & ConnectionLimits,
 ): { readonly connection: Connection; readonly changes: readonly Change[] } {
   const connection: Connection = {
+    ...UNLIMITED,
     ...what,
     url: parseRoot(what.url),
     fileOrigins: [...new Set(what.fileOrigins.map(parseOrigin))],
@@ -27,6 +45,44 @@ export function planCreateConnection(
   return {
     connection,
     changes: [{ change: 'create-connection', connection }, event(context, 'Connection Created', connection)],
+  }
+}
+
+/** What is left out stays as it was; `credentials` null takes them away. */
+export function planUpdateConnection(
+  context: ManageContext,
+  present: Connection,
+  wanted: {
+    readonly url?: string
+    readonly fileOrigins?: readonly string[]
+    readonly credentials?: Sealed | null
+  } & ConnectionLimits,
+  plannedAt: number,
+): { readonly connection: Connection; readonly changes: readonly Change[] } {
+  const { url, fileOrigins, ...rest } = wanted
+  if (present.builtIn && (url !== undefined || fileOrigins !== undefined)) {
+    throw new RegistryError('forbidden', `Where ${present.name} leads is for the configuration of the server to say`)
+  }
+  const connection: Connection = {
+    ...present,
+    ...rest,
+    ...(url !== undefined && { url: parseRoot(url) }),
+    ...(fileOrigins !== undefined && { fileOrigins: [...new Set(fileOrigins.map(parseOrigin))] }),
+  }
+  const isOtherHost = new URL(connection.url).origin !== new URL(present.url).origin
+  if (isOtherHost && present.credentials !== null && wanted.credentials === undefined) {
+    // Whoever may change an address must not have somebody else's secret sent there.
+    throw new RegistryError(
+      'invalid',
+      `The credentials of ${present.name} are for another host: give them anew, or take them away`,
+    )
+  }
+  return {
+    connection,
+    changes: [
+      { change: 'set-connection', connection, leadsElsewhere: connection.url !== present.url, plannedAt },
+      event(context, 'Connection Updated', connection),
+    ],
   }
 }
 

@@ -15,7 +15,7 @@ import {
   planUpdateRepository,
 } from './manage-repositories.ts'
 import type { ManageContext } from './manage.ts'
-import { ANONYMOUS, type Connection, type Repository } from './model.ts'
+import { UNLIMITED, ANONYMOUS, type Connection, type Repository } from './model.ts'
 import { parseAccountId, parseConnectionName, parseDomainName, parseRepositoryName } from './names.ts'
 import type { DomainView } from './topology.ts'
 
@@ -41,6 +41,7 @@ const connection = (name: string, builtIn = false): Connection => ({
   fileOrigins: [],
   credentials: null,
   builtIn,
+  ...UNLIMITED,
 })
 
 const npmjs = connection('public:npmjs', true)

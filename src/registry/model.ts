@@ -170,7 +170,18 @@ export type Connection = {
   readonly fileOrigins: readonly string[]
   readonly credentials: Sealed | null
   readonly builtIn: boolean
+  /** False: it is not asked for anything. What came from it stays. */
+  readonly enabled: boolean
+  /** Milliseconds for one try: to send an index in full, and to begin to send a file; null: the usual. */
+  readonly timeoutMs: number | null
+  /** Normalised names, or beginnings of them that end in `*`, that it may be asked for; none: all … */
+  readonly only: readonly string[]
+  /** … but not for these. A name that it may not be asked for never reaches it. */
+  readonly except: readonly string[]
 }
+
+/** A connection that nobody narrowed. */
+export const UNLIMITED = { enabled: true, timeoutMs: null, only: [], except: [] } as const satisfies Partial<Connection>
 
 // ------------------------------------------------------------------------------------------------ packages
 
@@ -276,6 +287,8 @@ export type IndexVersion = {
   readonly version: string
   readonly publishedAt: Instant | null
   readonly license: string | null
+  /** npm: deprecated. PyPI: all of its files are yanked. */
+  readonly discouraged?: true
 }
 
 /** One file that an index offers. */
@@ -301,6 +314,9 @@ export type IndexFacts = {
   readonly serial: number | null
 }
 
+/** `IndexFacts`, compressed: see packed-facts.ts. */
+export type PackedFacts = Uint8Array
+
 /** A connection's index of one package, as it was last seen. */
 export type CachedIndex = {
   readonly connection: ConnectionName
@@ -310,7 +326,7 @@ export type CachedIndex = {
   readonly state: 'present' | 'absent'
   /** The kept document's blob (zstd-compressed). Absent: null, or the last one, from before the connection denied the package. */
   readonly document: { readonly sha256: Hex; readonly size: number } | null
-  readonly facts: IndexFacts | null
+  readonly facts: PackedFacts | null
   readonly etag: string | null
   readonly lastModified: string | null
   readonly checkedAt: Instant

@@ -3,6 +3,7 @@ import type { VersionFacts } from '../policy/curation/rule.ts'
 import { RegistryError } from './errors.ts'
 import type { CachedIndex, Connection, IndexFile, IndexVersion, Instant, Repository } from './model.ts'
 import type { ConnectionName, PackageName } from './names.ts'
+import { findFile } from './packed-facts.ts'
 import type { Clock, MetadataStore, Upstream } from './ports.ts'
 import type { Scope } from './scope.ts'
 import { connectionsAlong } from './topology.ts'
@@ -44,7 +45,7 @@ export async function findUpstream(
 ) {
   const asked: { connection: ConnectionName; revision: number }[] = []
   let absent: { connection: Connection; repository: Repository; index: CachedIndex; stale: boolean } | null = null
-  for (const { connection, repository } of connectionsAlong(scope.view, along, name.format)) {
+  for (const { connection, repository } of connectionsAlong(scope.view, along, name)) {
     const { index, stale } = await parts.upstream.readIndex(connection, name, {
       deadline: options.deadline,
       whileRevalidating: options.whileRevalidating ?? true,
@@ -96,7 +97,7 @@ async function findAlone(
   along: readonly Repository[],
   { deadline }: ReadOptions,
 ): Promise<OfferedFile | null> {
-  const [first] = connectionsAlong(scope.view, along, name.format)
+  const [first] = connectionsAlong(scope.view, along, name)
   if (!first || sideCar || path !== undefined) return null
   if (asksForTime(rulesFor(scope.view.rules, scope.repository))) return null
   const at = { domain: scope.domain.name, format: name.format, key: name.key, index: first.connection.name }
@@ -115,19 +116,17 @@ export async function findInIndex(
   along: readonly Repository[],
   options: ReadOptions,
 ): Promise<OfferedFile | null> {
-  const matches = (file: IndexFile) =>
-    file.file === select.file && (select.path === undefined || file.path === select.path)
   // A file that the kept index does not list may be newer than it: ask once more, waiting for the answer.
   for (const force of [false, true]) {
     const found = await findUpstream(parts, scope, name, along, { ...options, whileRevalidating: !force, force })
-    const file = found?.index.state === 'present' ? found.index.facts?.files.find(matches) : undefined
-    if (found && file) {
-      const version = found.index.facts?.versions.find((candidate) => candidate.version === file.version)
+    const { state, facts } = found?.index ?? { state: 'absent', facts: null }
+    const listed = state === 'present' && facts ? await findFile(facts, select) : undefined
+    if (found && listed) {
       return {
         connection: found.connection,
         repository: found.repository,
-        file,
-        facts: factsOf(name, file, version),
+        file: listed.file,
+        facts: factsOf(name, listed.file, listed.version),
         metadata: null,
       }
     }

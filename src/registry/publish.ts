@@ -6,6 +6,7 @@ import { actorOf, packageVersionEvent } from './events.ts'
 import type { Asset, Instant, PackageVersion } from './model.ts'
 import { displayName, type PackageName } from './names.ts'
 import { AFTER_PUBLISH, mayAskUpstream, publishRefusal, type OriginFacts } from './origin.ts'
+import { hasVersion } from './packed-facts.ts'
 import type { Clock, MetadataStore, PendingBlob } from './ports.ts'
 import type { Scope } from './scope.ts'
 import { connectionsAlong, searchPath } from './topology.ts'
@@ -101,9 +102,9 @@ async function readState(parts: PublishParts, scope: Scope, { name, version }: P
 async function isOffered(store: MetadataStore, scope: Scope, origin: OriginFacts, version: string): Promise<boolean> {
   const along = searchPath(scope.view, scope.repository.name)
   if (!mayAskUpstream(origin, along)) return false
-  for (const { connection } of connectionsAlong(scope.view, along, origin.name.format)) {
+  for (const { connection } of connectionsAlong(scope.view, along, origin.name)) {
     const index = await store.findIndex(connection.name, origin.name.format, origin.name.key)
-    if (index?.facts?.versions.some((offered) => offered.version === version)) return true
+    if (index?.facts && (await hasVersion(index.facts, version))) return true
   }
   return false
 }

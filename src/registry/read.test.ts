@@ -11,6 +11,7 @@ import { startNpmUpstream, type NpmUpstream } from '../../test/support/upstream/
 import { startPypiUpstream, type PypiUpstream } from '../../test/support/upstream/pypi.ts'
 import type { VersionStatus } from './model.ts'
 import { parseConnectionName, parseRepositoryName, type PackageName } from './names.ts'
+import { unpackFacts } from './packed-facts.ts'
 import { openAsset, readPackage, type AssetSelection, type ReadOptions, type ReadParts } from './read.ts'
 
 const HOUR = 3_600_000
@@ -69,7 +70,7 @@ const read = async (name: PackageName, repository = 'main', options: Partial<Rea
   readPackage(parts, await registry.scope(repository), name, { deadline: deadline(), ...options })
 const versionsIn = async (...of: Parameters<typeof read>) => {
   const { hosted, index } = await read(...of)
-  const offered = index?.facts.versions.map(({ version }) => version) ?? []
+  const offered = index ? unpackFacts(index.facts).versions.map(({ version }) => version) : []
   return {
     hosted: hosted.map(({ version, repository }) => `${repository} ${version}`),
     index: index?.connection ?? null,

@@ -8,10 +8,10 @@ import type {
   Connection,
   DeclaredDigests,
   Hex,
-  IndexFacts,
   IndexFile,
   Instant,
   PackageVersion,
+  PackedFacts,
   Repository,
   Tag,
 } from './model.ts'
@@ -19,6 +19,7 @@ import type { FindAsset } from './found-assets.ts'
 import { displayName, type ConnectionName, type FormatId, type PackageName } from './names.ts'
 import { findInIndex, findOffered, findUpstream, type AssetSelection, type ReadOptions } from './offered.ts'
 import { isOwned, mayAskUpstream, type OriginFacts } from './origin.ts'
+import { findFiles } from './packed-facts.ts'
 import type { BlobStore, Clock, FoundAsset, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
 import { retain } from './retain.ts'
 import type { Scope } from './scope.ts'
@@ -33,7 +34,7 @@ export type PackageSources = {
     readonly connection: ConnectionName
     /** The connection's document in the blob store, zstd-compressed. */
     readonly document: { readonly sha256: Hex; readonly size: number }
-    readonly facts: NonNullable<CachedIndex['facts']>
+    readonly facts: PackedFacts
     /** Where not null, only these versions of it count. */
     readonly only: readonly string[] | null
   } | null
@@ -122,7 +123,7 @@ export async function readPackage(
   return {
     index,
     hosted: [...hosted, ...alone],
-    retained: index ? departed(held, index.facts) : [],
+    retained: index ? await departed(held, index.facts) : [],
     tags,
     rules: rulesFor(scope.view.rules, scope.repository),
     dependsOn: asked?.asked ?? [],
@@ -143,10 +144,10 @@ const isListedAlone = ({ origin, status, metadata, assets }: PackageVersion): bo
   (metadata !== null || assets.some((asset) => asset.metadata !== null))
 
 /** What was fetched from upstream and is not, or not as it is kept, in the index that is shown; of a version only such files. */
-function departed(held: readonly PackageVersion[], facts: IndexFacts): readonly PackageVersion[] {
+async function departed(held: readonly PackageVersion[], facts: PackedFacts): Promise<readonly PackageVersion[]> {
   const fetched = held.filter(({ origin, status }) => origin === 'EXTERNAL' && status === 'Published')
   const wanted = new Set(fetched.flatMap(({ assets }) => assets.map(({ file }) => file)))
-  const offered = new Map(facts.files.flatMap((one) => (wanted.has(one.file) ? [[one.file, one] as const] : [])))
+  const offered = new Map((await findFiles(facts, wanted)).map((one) => [one.file, one] as const))
   // The index may be another connection's than the one that gave the file, so what was noted of it is not all that counts.
   const isDeparted = ({ file, digests, departure }: Asset) => {
     const offer = offered.get(file)

@@ -19,6 +19,7 @@ import {
   type ReadOptions,
   type ReadParts,
 } from './read.ts'
+import { refreshPackage, type Refreshed } from './refresh.ts'
 import type { Scope } from './scope.ts'
 import { deleteTag, putTag } from './tags.ts'
 
@@ -57,6 +58,8 @@ export type Registry = {
     question: { readonly path: string; about(names: readonly PackageName[]): Uint8Array },
     options: ReadOptions,
   ): Promise<UpstreamAnswers>
+  /** Asks the package's upstream now. Whether the caller may is asked at the door. */
+  refreshPackage(scope: Scope, name: PackageName, options: Pick<ReadOptions, 'deadline'>): Promise<Refreshed>
   /** Throws unless the caller may publish the name: a format calls it as soon as it knows the name, before it reads the bytes. */
   requirePublish(scope: Scope, name: PackageName): Promise<void>
   /** Where the bytes of a publish go until it is planned. */
@@ -76,6 +79,7 @@ export function createRegistry(
     readVersionDocument: (...asked) => readVersionDocument(parts, ...asked),
     readConnectionDocuments: (...asked) => readConnectionDocuments(parts, ...asked),
     askAboutPackages: (...asked) => askAboutPackages(parts, ...asked),
+    refreshPackage: (scope, name, options) => refreshPackage(parts, scope, name, options),
     requirePublish: (scope, name) => parts.require(scope, 'codeartifact:PublishPackageVersion', name),
     beginBlob: (digests) => parts.blobs.begin({ digests }),
     async publish(scope, request) {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { packageName, parseAccountId, parseConnectionName, parseDomainName, parseRepositoryName } from './names.ts'
 import { planRetention, type Retention } from './retain.ts'
-import { ANONYMOUS } from './model.ts'
+import { UNLIMITED, ANONYMOUS } from './model.ts'
 
 const domain = { name: parseDomainName('acme'), owner: parseAccountId('111122223333'), createdAt: 0, reserved: [] }
 const repository = {
@@ -42,6 +42,7 @@ const retention: Retention = {
     fileOrigins: [],
     credentials: null,
     builtIn: true,
+    ...UNLIMITED,
   },
   keeper: repository,
   evenIfOwned: false,

@@ -1,7 +1,8 @@
+import { names } from '../policy/curation/packages.ts'
 import type { CurationRule } from '../policy/curation/rule.ts'
 import { RegistryError } from './errors.ts'
 import type { Connection, Domain, Repository } from './model.ts'
-import type { ConnectionName, DomainName, FormatId, RepositoryName, PackageKey } from './names.ts'
+import type { ConnectionName, DomainName, FormatId, RepositoryName, PackageKey, PackageName } from './names.ts'
 import type { PackageReads, TopologyReads } from './ports.ts'
 import { TopologyCache } from './topology-cache.ts'
 
@@ -86,18 +87,32 @@ export function searchPath(view: DomainView, start: RepositoryName): readonly Re
   return path
 }
 
-/** Connections of one format along a search path, in order, each with the repository that holds it. */
+/** Connections along a search path that may be asked for the name, in order, each with the repository that holds it. */
 export function connectionsAlong(
   view: DomainView,
   path: readonly Repository[],
-  format: FormatId,
+  name: Pick<PackageName, 'format' | 'key'>,
 ): readonly { readonly connection: Connection; readonly repository: Repository }[] {
-  return path.flatMap((repository) =>
-    repository.connections.flatMap((name) => {
-      const connection = view.connections.get(name)
+  return connectionsOfFormat(view, path, name.format).filter(({ connection }) => mayBeAsked(connection, name.key))
+}
+
+/** Connections of one format along a search path, whatever names they may be asked for. */
+export const connectionsOfFormat = (
+  view: DomainView,
+  path: readonly Repository[],
+  format: FormatId,
+): readonly { readonly connection: Connection; readonly repository: Repository }[] =>
+  path.flatMap((repository) =>
+    repository.connections.flatMap((held) => {
+      const connection = view.connections.get(held)
       return connection?.format === format ? [{ connection, repository }] : []
     }),
   )
+
+/** By what it is for. One that is disabled still owns its names: that nobody else is asked for them in its place is the point. */
+function mayBeAsked({ only, except }: Connection, key: PackageKey): boolean {
+  const isMeant = (pattern: string) => names(pattern, key)
+  return (only.length === 0 || only.some(isMeant)) && !except.some(isMeant)
 }
 
 /** Refuses upstreams that do not exist, repeat, are too many, or lead back to the repository. */

@@ -25,6 +25,7 @@ beforeEach(async () => {
     metrics: createMetrics({
       blobs: () => ifUp({ bytes: 7, cachedBytes: 5, count: 1 }),
       deliveries: () => ifUp({ pending: 3, overdueSeconds: 0 }),
+      upstreams: () => ifUp([]),
     }),
     accepting: () => state.accepting,
     ping: () => ifUp(undefined),

@@ -19,6 +19,7 @@ async function tell(
   const metrics = createMetrics({
     blobs: async () => ({ bytes: 0, cachedBytes: 0, count: 0 }),
     deliveries: async () => ({ pending: 0, overdueSeconds: 0 }),
+    upstreams: async () => [],
   })
   const server = createServer((request, response) => {
     answer(beginExchange(request, response, log, metrics))

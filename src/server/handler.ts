@@ -6,10 +6,12 @@ import type { Format } from '../formats/format.ts'
 import type { AccessQuestion, Authorizer } from '../registry/authorize.ts'
 import type { RecordedEvent } from '../registry/events.ts'
 import type { ManageContext } from '../registry/manage.ts'
-import type { KnownCaller, Repository } from '../registry/model.ts'
+import type { Instant, KnownCaller, Repository } from '../registry/model.ts'
 import type { AccountId, DomainName, FormatId, PackageName, RepositoryName } from '../registry/names.ts'
 import type { Clock, MetadataStore } from '../registry/ports.ts'
+import type { Registry } from '../registry/registry.ts'
 import type { DomainView, Topology } from '../registry/topology.ts'
+import type { HealthReads } from '../registry/upstream-health.ts'
 
 /** What the engine that sends events does for the management API. */
 export type WebhookTools = {
@@ -25,6 +27,13 @@ export type WebhookTools = {
   mintSecret(): { shown: string; key: Uint8Array }
 }
 
+/** What the upstreams of this process do for the management API. */
+export type UpstreamTools = HealthReads & {
+  /** Who answers: what it says of upstreams is what it saw itself. */
+  readonly refresh: Registry['refreshPackage']
+  readonly process: { readonly host: string; readonly pid: number; readonly startedAt: Instant }
+}
+
 /** What the management API is made of. */
 export type ManagementParts = {
   readonly store: MetadataStore
@@ -35,6 +44,7 @@ export type ManagementParts = {
   readonly sealer: Pick<Sealer, 'seal' | 'open'>
   readonly clock: Clock
   readonly webhooks: WebhookTools
+  readonly upstreams: UpstreamTools
   readonly formats: readonly Pick<Format, 'id' | 'parseName'>[]
   readonly config: {
     readonly region: string

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { hashInSteps } from './hash-in-steps.ts'
 import type { KeptEntry } from './kept-entry.ts'
 
 // The second level of the kept answers: files under data/kept/, one per answer, so that a restart does not render everything
@@ -37,7 +38,8 @@ export async function openKeptFiles(root: string, limitBytes: number, madeBy: st
     const temporary = `${path}.${randomUUID()}.tmp`
     try {
       await mkdir(join(path, '..'), { recursive: true })
-      await writeFile(temporary, encode(key, entry, madeBy))
+      await using file = await open(temporary, 'wx')
+      for (const part of [await headOf(key, entry, madeBy), entry.answer.body]) await file.writeFile(part)
       await rename(temporary, path)
       written += entry.answer.body.byteLength
       if (written > limitBytes / 10) {
@@ -52,7 +54,7 @@ export async function openKeptFiles(root: string, limitBytes: number, madeBy: st
     async read(key) {
       const path = pathOf(root, key)
       const bytes = await readFile(path).catch(() => undefined)
-      const entry = bytes && decode(key, bytes, madeBy)
+      const entry = bytes && (await decode(key, bytes, madeBy))
       if (entry) utimes(path, new Date(), new Date()).catch(() => {})
       return entry
     },
@@ -73,29 +75,30 @@ function pathOf(root: string, key: string): string {
   return join(root, name.slice(0, 2), name.slice(2))
 }
 
-function encode(key: string, entry: KeptEntry, madeBy: string): Buffer {
+/** All that comes before the body. */
+async function headOf(key: string, entry: KeptEntry, madeBy: string): Promise<Buffer> {
   const { body, ...answer } = entry.answer
-  const header: Header = { version: 2, madeBy, key, digest: digest(body), entry: { ...entry, answer } }
+  const header: Header = { version: 2, madeBy, key, digest: await digestOf(body), entry: { ...entry, answer } }
   const json = Buffer.from(JSON.stringify(header))
   const length = Buffer.alloc(4)
   length.writeUInt32BE(json.length)
-  return Buffer.concat([length, json, body])
+  return Buffer.concat([length, json])
 }
 
-function decode(key: string, bytes: Buffer, madeBy: string): KeptEntry | undefined {
+async function decode(key: string, bytes: Buffer, madeBy: string): Promise<KeptEntry | undefined> {
   try {
     const end = 4 + bytes.readUInt32BE(0)
     const header = JSON.parse(bytes.toString('utf8', 4, end)) as Header
     const body = bytes.subarray(end)
-    if (header.version !== 2 || header.madeBy !== madeBy || header.key !== key || header.digest !== digest(body))
-      return undefined
+    if (header.version !== 2 || header.madeBy !== madeBy || header.key !== key) return undefined
+    if (header.digest !== (await digestOf(body))) return undefined
     return { ...header.entry, answer: { ...header.entry.answer, body } }
   } catch {
     return undefined
   }
 }
 
-const digest = (body: Uint8Array): string => createHash('sha256').update(body).digest('base64url')
+const digestOf = async (body: Uint8Array): Promise<string> => (await hashInSteps(body)).toString('base64url')
 
 /** Removes the files that were of use longest ago until what is left is within the limit. */
 async function trim(root: string, limitBytes: number): Promise<void> {

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import type { Format, KeptAnswer } from '../formats/format.ts'
+import type { ContentEncoding, Format, KeptAnswer } from '../formats/format.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { Hex, Instant } from '../registry/model.ts'
 import type { ConnectionName, PackageName } from '../registry/names.ts'
@@ -7,6 +6,7 @@ import type { BlobLedger, BlobStore, Clock, PackageReads, Revision } from '../re
 import type { PackageSources, ReadOptions } from '../registry/read.ts'
 import type { Scope } from '../registry/scope.ts'
 import { ByteLru } from '../registry/byte-lru.ts'
+import { hashInSteps } from './hash-in-steps.ts'
 import type { KeptEntry } from './kept-entry.ts'
 import type { KeptFiles } from './kept-files.ts'
 import type { RenderJob, RenderResult } from './worker.ts'
@@ -19,7 +19,7 @@ export type Want = {
   readonly scope: Scope
   readonly name: PackageName
   readonly form: string
-  readonly encoding: 'identity' | 'gzip'
+  readonly encoding: ContentEncoding
   readonly endpoint: string
 }
 
@@ -108,10 +108,13 @@ export function createKept(parts: KeptParts) {
     if (known && isMadeFrom(known, sources)) return { ...known, answer: { ...known.answer, stale: sources.stale } }
     const gathered = await gather(parts, want, options, sources)
     const entry = await renderEntry(parts, want, revision, gathered)
-    // Without the upstream's word (a publisher's look-up, an outage) the answer is right for this request only.
-    if ((options.askUpstream ?? true) && !gathered.sources.stale) {
-      keep(want, entry)
-      parts.files.write(keyOf(want), entry)
+    // Without any word of the upstream (a publisher's look-up, an outage of one that has no index here) the answer is right for
+    // this request only. One that is made of an older index is bound to that: it holds until the index is another.
+    const isBound = !gathered.sources.stale || gathered.sources.dependsOn.length > 0
+    if ((options.askUpstream ?? true) && isBound) {
+      const kept = { ...entry, answer: { ...entry.answer, stale: false } }
+      keep(want, kept)
+      parts.files.write(keyOf(want), kept)
     }
     return entry
   }
@@ -244,5 +247,5 @@ async function readDocument(
     at += read
   }
   // A flipped bit passes the decompression more often than not, and would be rendered into what clients install by.
-  return createHash('sha256').update(bytes).digest('hex') === document.sha256 ? bytes : undefined
+  return (await hashInSteps(bytes)).toString('hex') === document.sha256 ? bytes : undefined
 }

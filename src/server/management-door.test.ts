@@ -40,6 +40,7 @@ beforeEach(async () => {
     metrics: createMetrics({
       blobs: async () => ({ bytes: 0, cachedBytes: 0, count: 0 }),
       deliveries: async () => ({ pending: 0, overdueSeconds: 0 }),
+      upstreams: async () => [],
     }),
     accepting: () => true,
     ping: async () => {},

@@ -10,6 +10,7 @@ it('counts deliveries once for both of their numbers, and anew each time it is a
       if (looks === 3) throw new Error('the store is away')
       return { pending: looks, overdueSeconds: looks * 10 }
     },
+    upstreams: async () => [],
   })
   const numbers = async () =>
     (await registry.metrics()).match(/^granary_(deliveries_pending|delivery_overdue_seconds) .*$/gm)

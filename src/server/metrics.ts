@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry as MetricsRegistry, collectDefaultMetrics } from 'prom-client'
+import type { UpstreamHealth } from '../registry/upstream-health.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -7,6 +8,8 @@ export function createMetrics(measure: {
   blobs(): Promise<{ bytes: number; cachedBytes: number; count: number }>
   /** Those that wait to be sent, and for how long the first of them is overdue. */
   deliveries(): Promise<{ pending: number; overdueSeconds: number }>
+  /** By the names of the connections. */
+  upstreams(): Promise<readonly (readonly [string, UpstreamHealth])[]>
 }) {
   const registry = new MetricsRegistry()
   collectDefaultMetrics({ register: registry, prefix: 'granary_' })
@@ -55,7 +58,69 @@ export function createMetrics(measure: {
       this.set({ kind: 'cached' }, totals.cachedBytes)
     },
   })
+  upstreamMetrics(measure, registers)
   return { registry, requests, duration, cache, refused, upstream, blobBytes, ...deliveryMetrics(measure, registers) }
+}
+
+const UPSTREAM_STATES = [
+  'closed',
+  'half-open',
+  'open',
+  'disabled',
+  'offline',
+] as const satisfies UpstreamHealth['state'][]
+
+/** Of this process, as all of these. They are read when somebody looks. */
+function upstreamMetrics(
+  { upstreams }: Pick<Parameters<typeof createMetrics>[0], 'upstreams'>,
+  registers: MetricsRegistry[],
+) {
+  const gauge = (
+    name: string,
+    help: string,
+    labelNames: readonly ('state' | 'outcome')[],
+    values: (health: UpstreamHealth) => readonly (readonly [{ state?: string; outcome?: string }, number | null])[],
+  ) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['connection', ...labelNames],
+      registers,
+      async collect() {
+        const all = await upstreams().catch(() => [])
+        // A connection that was deleted is no longer told of.
+        this.reset()
+        for (const [connection, health] of all)
+          for (const [labels, value] of values(health)) if (value !== null) this.set({ connection, ...labels }, value)
+      },
+    })
+  const age = (at: number | null) => (at === null ? null : Math.max(0, (Date.now() - at) / 1000))
+  gauge(
+    'granary_upstream_state',
+    'Whether requests to the connection are sent: 1 for its state',
+    ['state'],
+    ({ state }) => UPSTREAM_STATES.map((one) => [{ state: one }, one === state ? 1 : 0]),
+  )
+  gauge('granary_upstream_last_success_age_seconds', 'Since the last answer, whatever it said', [], (health) => [
+    [{}, age(health.lastSuccessAt)],
+  ])
+  gauge('granary_upstream_last_failure_age_seconds', 'Since the last request that failed', [], (health) => [
+    [{}, age(health.lastFailure?.at ?? null)],
+  ])
+  gauge('granary_upstream_latency_seconds', 'What an index takes, the latest counting most', [], (health) => [
+    [{}, health.latencyMs === null ? null : health.latencyMs / 1000],
+  ])
+  gauge(
+    'granary_upstream_requests',
+    'Requests since the start, by what came of them: answered, absent, failed, or not sent because of a pause or of being offline',
+    ['outcome'],
+    ({ requests: { answered, absent, failed, notSent } }) => [
+      [{ outcome: 'answered' }, answered],
+      [{ outcome: 'absent' }, absent],
+      [{ outcome: 'failed' }, failed],
+      [{ outcome: 'not-sent' }, notSent],
+    ],
+  )
 }
 
 function deliveryMetrics(

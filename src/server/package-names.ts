@@ -24,6 +24,13 @@ export function parseWrittenName(formats: Formats, format: FormatId, text: strin
     : parsePackageName(formats, format, text, null)
 }
 
+/** What a list of packages holds: a name, the beginning of names that ends in `*`, or `*`; to the same of normalised keys. */
+export function parseWrittenPattern(formats: Formats, format: FormatId, pattern: string): string {
+  if (pattern === '*') return pattern
+  if (!pattern.endsWith('*')) return parseWrittenName(formats, format, pattern).key
+  return `${parseWrittenPrefix(formats, format, pattern.slice(0, -1))}*`
+}
+
 /**
  * The beginning of names as their users write it (`@acme/`, `acme-`), to the beginning of their normalised keys (`acme/`,
  * `acme-`): it is continued to a name, which the format normalises, and cut off again.

@@ -21,7 +21,8 @@ import type { Kept, RevisionRead } from './kept.ts'
 import type { Exchange } from './exchange.ts'
 import { carry } from './head.ts'
 import { splitTarget } from './request-target.ts'
-import { bug, negotiateEncoding, send, sendError } from './respond.ts'
+import { negotiateEncoding } from './content-encoding.ts'
+import { bug, send, sendError } from './respond.ts'
 
 // A package manager's request: /<format>/<domain>/<repository>/<what the format makes of the rest>.
 

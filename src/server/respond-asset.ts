@@ -4,6 +4,7 @@ import type { OpenedAsset } from '../registry/read.ts'
 import { writeHead } from './head.ts'
 import { parseRange } from './range.ts'
 import { matchesEtag } from './validators.ts'
+import { written } from './written.ts'
 
 /** Measured: larger chunks are slower, smaller ones cost more calls. */
 const CHUNK = 256 * 1024
@@ -115,17 +116,4 @@ async function pump(
   }
   if (until !== Infinity && position < until) throw new Error(`${asset.file} ended after ${position} of ${until} bytes`)
   response.end()
-}
-
-/** False where the client has gone. */
-function written(response: ServerResponse, chunk: Buffer): Promise<boolean> {
-  if (response.destroyed) return Promise.resolve(false)
-  return new Promise((resolve) => {
-    const gone = () => resolve(false)
-    response.once('close', gone)
-    response.write(chunk, (error) => {
-      response.off('close', gone)
-      resolve(!error)
-    })
-  })
 }

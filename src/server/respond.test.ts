@@ -5,24 +5,8 @@ import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import { ask } from '../../test/support/request.ts'
 import type { KeptAnswer } from '../formats/format.ts'
-import { negotiateEncoding, send, sendError } from './respond.ts'
+import { send, sendError } from './respond.ts'
 import { matchesEtag } from './validators.ts'
-
-describe('which content encoding a client gets', () => {
-  it.each([
-    [undefined, 'identity'],
-    ['gzip', 'gzip'],
-    ['gzip, deflate', 'gzip'],
-    ['deflate, GZIP;q=0.5', 'gzip'],
-    ['gzip;q=0', 'identity'],
-    ['gzip; q=0.0, deflate', 'identity'],
-    ['br', 'identity'],
-    ['*', 'gzip'],
-    ['*;q=0', 'identity'],
-    ['identity', 'identity'],
-    ['', 'identity'],
-  ] as const)('%s -> %s', (accept, expected) => expect(negotiateEncoding(accept)).toBe(expected))
-})
 
 describe('whether a validator matches', () => {
   it.each([

@@ -3,6 +3,7 @@ import type { Answer, KeptAnswer, RenderedError } from '../formats/format.ts'
 import { writeHead } from './head.ts'
 import { sendAsset } from './respond-asset.ts'
 import { matchesEtag } from './validators.ts'
+import { written } from './written.ts'
 
 // Answers are written to Node's response itself: the reason phrase survives (pip and twine print it), and files go out as
 // descriptor reads instead of web streams (reference measurements: 100 to 180 µs less per request).
@@ -41,12 +42,12 @@ export async function send(request: IncomingMessage, response: ServerResponse, a
   }
 }
 
-function sendKept(
+async function sendKept(
   request: IncomingMessage,
   response: ServerResponse,
   answer: KeptAnswer,
   own: Readonly<Record<string, string>>,
-): void {
+): Promise<void> {
   const headers: Record<string, string | number> = {
     ...ALWAYS,
     'content-type': answer.contentType,
@@ -65,7 +66,20 @@ function sendKept(
   if (answer.encoding !== 'identity') headers['content-encoding'] = answer.encoding
   headers['content-length'] = answer.body.byteLength
   writeHead(response, 200, headers)
-  response.end(request.method === 'HEAD' ? undefined : answer.body)
+  if (request.method === 'HEAD') return void response.end()
+  if (answer.body.byteLength <= LARGE_BYTES) return void response.end(answer.body)
+  if (await sendInSteps(response, answer.body)) response.end()
+}
+
+/** The system takes what it has room for at once, megabytes of it, and copies it meanwhile: 17 ms for 20 MB. */
+const LARGE_BYTES = 1024 * 1024
+const STEP_BYTES = 256 * 1024
+
+/** False where the client has gone. */
+async function sendInSteps(response: ServerResponse, body: Uint8Array): Promise<boolean> {
+  for (let at = 0; at < body.byteLength; at += STEP_BYTES)
+    if (!(await written(response, body.subarray(at, at + STEP_BYTES)))) return false
+  return true
 }
 
 export function sendBytes(
@@ -135,16 +149,3 @@ export const bug = (requestId: string): RenderedError => ({
     error: `Something went wrong in the server. Its log has the details under request ${requestId}`,
   }),
 })
-
-/** `gzip` where the client takes it, by RFC 9110's weights. */
-export function negotiateEncoding(acceptEncoding: string | undefined): 'gzip' | 'identity' {
-  if (acceptEncoding === undefined) return 'identity'
-  let wildcard = false
-  for (const item of acceptEncoding.toLowerCase().split(',')) {
-    const [coding, ...parameters] = item.split(';').map((part) => part.trim())
-    const zero = parameters.some((parameter) => /^q\s*=\s*0(\.0*)?$/.test(parameter))
-    if (coding === 'gzip' || coding === 'x-gzip') return zero ? 'identity' : 'gzip'
-    if (coding === '*' && !zero) wildcard = true
-  }
-  return wildcard ? 'gzip' : 'identity'
-}

@@ -1,19 +1,24 @@
 import { createHash } from 'node:crypto'
-import { gzipSync, zstdCompressSync, zstdDecompressSync, constants } from 'node:zlib'
-import type { Renderer, RenderInput } from '../formats/format.ts'
-import type { FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
+import { zstdDecompressSync } from 'node:zlib'
+import { isWorkerThread, move, transferableSymbol, valueSymbol } from 'piscina'
+import type { ContentEncoding, Renderer, RenderInput } from '../formats/format.ts'
+import type { ReceivedIndex } from '../registry/ecosystem.ts'
 import { RegistryError, type ErrorCode } from '../registry/errors.ts'
+import type { PackedFacts } from '../registry/model.ts'
 import type { PackageName } from '../registry/names.ts'
+import { packIndex, type KnownBefore, type PackedIndex } from '../registry/pack-index.ts'
+import { unpackFacts } from '../registry/packed-facts.ts'
+import { encode } from './content-encoding.ts'
 import { refuseHeavyIndex } from './index-weight.ts'
 
 // Runs in worker threads (server/workers.ts): whatever parses or renders a whole index happens here, so that it never stalls
 // a request that needs neither.
 
-export type ReadIndexJob = { readonly renderer: string; readonly fetched: FetchedIndex; readonly name: PackageName }
-export type ReadIndexResult = {
-  readonly facts: ParsedIndex['facts']
-  /** The document, zstd-compressed. */
-  readonly compressed: Uint8Array
+export type ReadIndexJob = {
+  readonly renderer: string
+  readonly received: ReceivedIndex
+  readonly name: PackageName
+  readonly known: KnownBefore
 }
 export type ExcerptJob = {
   readonly renderer: string
@@ -26,9 +31,24 @@ export type ExcerptResult = Readonly<Record<string, string>>
 /** Errors do not cross threads with their class: one that is meant for a person travels as data. */
 export type Failed = { readonly failed: { readonly code: ErrorCode; readonly message: string } }
 
-export const readIndex = (job: ReadIndexJob): Promise<ReadIndexResult | Failed> => failing(() => read(job))
+export const readIndex = (job: ReadIndexJob): Promise<PackedIndex | Failed> =>
+  failing(async () => {
+    const read = await readAndPack(job)
+    return handedOver(read, [read.facts, read.document])
+  })
 export const excerpt = (job: ExcerptJob): Promise<ExcerptResult | Failed> => failing(() => extract(job))
-export const render = (job: RenderJob): Promise<RenderResult | Failed> => failing(() => draw(job))
+export const render = (job: RenderJob): Promise<RenderResult | Failed> =>
+  failing(async () => {
+    const result = await draw(job)
+    return result.kind === 'document' ? handedOver(result, [result.body]) : result
+  })
+
+/** The memory of these bytes goes to the thread that asked; to copy it there would keep that one from its other work. */
+function handedOver<Result extends object>(result: Result, bytes: readonly Uint8Array[]): Result {
+  if (!isWorkerThread) return result
+  const buffers = bytes.map(({ buffer }) => buffer)
+  return move({ [transferableSymbol]: buffers, [valueSymbol]: result } as never) as unknown as Result
+}
 
 async function failing<Result>(work: () => Promise<Result>): Promise<Result | Failed> {
   try {
@@ -42,11 +62,11 @@ async function failing<Result>(work: () => Promise<Result>): Promise<Result | Fa
   }
 }
 
-async function read({ renderer, fetched, name }: ReadIndexJob): Promise<ReadIndexResult> {
-  refuseHeavyIndex(fetched.body)
-  const { facts, document } = (await load(renderer)).readIndex(fetched, name)
-  const compressed = zstdCompressSync(document, { params: { [constants.ZSTD_c_compressionLevel]: 3 } })
-  return { facts, compressed }
+async function readAndPack({ renderer, received, name, known }: ReadIndexJob): Promise<PackedIndex> {
+  const { pieces, ...rest } = received
+  const body = Buffer.concat(pieces)
+  refuseHeavyIndex(body)
+  return packIndex((await load(renderer)).readIndex({ ...rest, body }, name), known)
 }
 
 const extract = async ({ renderer, compressed, name, files }: ExcerptJob): Promise<ExcerptResult> =>
@@ -56,9 +76,13 @@ export type RenderJob = {
   readonly renderer: string
   readonly input: Omit<RenderInput, 'index'> & {
     readonly index:
-      (Omit<NonNullable<RenderInput['index']>, 'document' | 'id'> & { readonly compressed: Uint8Array }) | null
+      | (Omit<NonNullable<RenderInput['index']>, 'document' | 'id' | 'facts'> & {
+          readonly compressed: Uint8Array
+          readonly facts: PackedFacts
+        })
+      | null
   }
-  readonly encoding: 'identity' | 'gzip'
+  readonly encoding: ContentEncoding
 }
 export type RenderResult =
   | {
@@ -79,8 +103,8 @@ async function draw({ renderer, input, encoding }: RenderJob): Promise<RenderRes
   const { body, ...rest } = rendered
   // 22 characters of the digest of what is sent, and which encoding it is: strong, and short enough for clients that keep
   // ETags in a buffer of 64 bytes.
-  const etag = `"${sha256(body).toString('base64url').slice(0, 22)}-${encoding === 'gzip' ? 'g' : 'i'}"`
-  return { ...rest, etag, body: unshared(encoding === 'gzip' ? gzipSync(body, { level: 6 }) : body) }
+  const etag = `"${sha256(body).toString('base64url').slice(0, 22)}-${encoding[0]}"`
+  return { ...rest, etag, body: unshared(encode(body, encoding)) }
 }
 
 /** Small buffers are views of larger memory, all of which would cross the thread and be kept. */
@@ -90,7 +114,7 @@ const unshared = (bytes: Uint8Array): Uint8Array =>
 /** Blobs are named after their compressed bytes; a renderer that remembers parsed documents knows them by the document's own digest. */
 function decompressed(index: NonNullable<RenderJob['input']['index']>): NonNullable<RenderInput['index']> {
   const document = zstdDecompressSync(index.compressed)
-  return { document, id: sha256(document).toString('hex'), facts: index.facts, only: index.only }
+  return { document, id: sha256(document).toString('hex'), facts: unpackFacts(index.facts), only: index.only }
 }
 
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest()

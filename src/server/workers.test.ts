@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest'
 import { formatOf, npmPackage } from '../../test/support/assembled-registry.ts'
-import type { FetchedIndex } from '../registry/ecosystem.ts'
+import type { ReceivedIndex } from '../registry/ecosystem.ts'
+import { unpackFacts } from '../registry/packed-facts.ts'
 import { startWorkers } from './workers.ts'
 
 const workers = startWorkers()
@@ -8,8 +9,8 @@ afterAll(() => workers[Symbol.asyncDispose]())
 
 const hello = npmPackage('hello')
 const format = formatOf(hello)
-const fetched = (body: string): FetchedIndex => ({
-  body: new Uint8Array(Buffer.from(body)),
+const received = (body: string): ReceivedIndex => ({
+  pieces: [new Uint8Array(Buffer.from(body.slice(0, 10))), new Uint8Array(Buffer.from(body.slice(10)))],
   contentType: 'application/json',
   url: 'https://npm.example/hello',
   headers: {},
@@ -26,11 +27,12 @@ const packument = (versions: number, description = '') =>
       ]),
     ),
   })
-const input = (index: Awaited<ReturnType<typeof workers.readIndex>>) => ({
+const readIndex = (document: string) => workers.readIndex(format, received(document), hello, { facts: null, now: 0 })
+const input = (index: Awaited<ReturnType<typeof readIndex>>) => ({
   name: hello,
   form: 'full',
   endpoint: 'http://127.0.0.1:8787/npm/local/main/',
-  index: { facts: index.facts, only: null, compressed: index.compressed },
+  index: { facts: index.facts, only: null, compressed: index.document },
   hosted: [],
   tags: [],
   rules: [],
@@ -43,16 +45,17 @@ describe('indexes in threads of their own', () => {
     ['with many files', packument(600)],
     ['large', packument(2, 'x'.repeat(2_500_000))],
   ])('%s: are read, and rendered from what was kept of them', async (_, document) => {
-    const index = await workers.readIndex(format, fetched(document), hello)
+    const index = await readIndex(document)
+    const { facts } = index
     const rendered = await workers.render(format, input(index), 'identity')
     if (rendered.kind !== 'document') throw new Error(rendered.message)
     const written = JSON.parse(Buffer.from(rendered.body).toString()) as { versions: object }
-    expect(Object.keys(written.versions)).toEqual(index.facts.versions.map(({ version }) => version))
+    expect(Object.keys(written.versions)).toEqual(unpackFacts(facts).versions.map(({ version }) => version))
     expect(rendered.etag).toMatch(/^"[\w-]{22}-i"$/)
   })
 
   it('the same input gives the same bytes and validator, one for each encoding', async () => {
-    const index = () => workers.readIndex(format, fetched(packument(3)), hello)
+    const index = () => readIndex(packument(3))
     const [one, two, packed] = [
       await workers.render(format, input(await index()), 'identity'),
       await workers.render(format, input(await index()), 'identity'),
@@ -69,15 +72,15 @@ describe('indexes in threads of their own', () => {
     ['another package', packument(1).replace('"hello"', '"other"')],
     ['nested without end', `{"name":"hello","versions":${'['.repeat(200_000)}${']'.repeat(200_000)}}`],
   ])('%s: is refused as the upstream\u2019s fault, and the next is read', async (_, document) => {
-    await expect(workers.readIndex(format, fetched(document), hello)).rejects.toMatchObject({
+    await expect(readIndex(document)).rejects.toMatchObject({
       name: 'RegistryError',
       code: 'upstream_down',
     })
-    expect((await workers.readIndex(format, fetched(packument(1)), hello)).facts.versions).toHaveLength(1)
+    expect(unpackFacts((await readIndex(packument(1))).facts).versions).toHaveLength(1)
   })
 
   it('what cannot be shown is refused with its reason', async () => {
-    const index = await workers.readIndex(format, fetched(packument(1)), hello)
+    const index = await readIndex(packument(1))
     const rules = [
       {
         id: 'r1',

@@ -1,21 +1,14 @@
 import { Piscina } from 'piscina'
 import type { Format } from '../formats/format.ts'
-import type { FetchedIndex } from '../registry/ecosystem.ts'
+import type { ReceivedIndex } from '../registry/ecosystem.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { PackageName } from '../registry/names.ts'
+import type { KnownBefore, PackedIndex } from '../registry/pack-index.ts'
 import { unpackedSize } from './index-weight.ts'
-import type {
-  ExcerptJob,
-  ExcerptResult,
-  Failed,
-  ReadIndexJob,
-  ReadIndexResult,
-  RenderJob,
-  RenderResult,
-} from './worker.ts'
+import type { ExcerptJob, ExcerptResult, Failed, ReadIndexJob, RenderJob, RenderResult } from './worker.ts'
 
 export type Workers = AsyncDisposable & {
-  readIndex(format: Format, fetched: FetchedIndex, name: PackageName): Promise<ReadIndexResult>
+  readIndex(format: Format, received: ReceivedIndex, name: PackageName, known: KnownBefore): Promise<PackedIndex>
   /** What a kept document (zstd-compressed) says of single files; see `Renderer.excerpt`. */
   excerpt(format: Format, compressed: Uint8Array, name: PackageName, files: readonly string[]): Promise<ExcerptResult>
   render(format: Format, input: RenderJob['input'], encoding: RenderJob['encoding']): Promise<RenderResult>
@@ -24,8 +17,8 @@ export type Workers = AsyncDisposable & {
 // In a checkout this file is TypeScript and so is the worker; in an installed package both are JavaScript.
 const filename = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url).href
 
-/** Indexes above these are large: a packument of 2 MB takes 20 MB once it is parsed. */
-const LARGE = { document: 2_000_000, files: 500 }
+/** Indexes above these are large: a packument of 2 MB takes 20 MB once it is parsed. Facts of 500 files are 250 KB. */
+const LARGE = { document: 2_000_000, facts: 250_000 }
 
 /**
  * Threads that parse and render whole indexes. Nine indexes in ten are small: their thread stays within tight limits,
@@ -60,9 +53,10 @@ export function startWorkers(): Workers {
     return result as Result
   }
   return {
-    readIndex(format, fetched, name) {
-      const pool = fetched.body.byteLength > LARGE.document ? large : small
-      return run(pool, 'readIndex', { renderer: format.renderer.href, fetched, name }, owned(fetched.body))
+    readIndex(format, received, name, known) {
+      const bytes = received.pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
+      const job = { renderer: format.renderer.href, received, name, known }
+      return run(bytes > LARGE.document ? large : small, 'readIndex', job, received.pieces.flatMap(owned))
     },
     excerpt(format, compressed, name, files) {
       const pool = unpackedSize(compressed) > LARGE.document ? large : small
@@ -71,7 +65,7 @@ export function startWorkers(): Workers {
     render(format, input, encoding) {
       const { index } = input
       const isLarge =
-        index && (unpackedSize(index.compressed) > LARGE.document || index.facts.files.length > LARGE.files)
+        index && (unpackedSize(index.compressed) > LARGE.document || unpackedSize(index.facts) > LARGE.facts)
       const job = { renderer: format.renderer.href, input, encoding }
       return run(isLarge ? large : small, 'render', job, index ? owned(index.compressed) : [])
     },

@@ -6,7 +6,8 @@ import { RegistryError } from '../registry/errors.ts'
 import type { Connection, Instant } from '../registry/model.ts'
 import type { ConnectionName } from '../registry/names.ts'
 import type { Clock } from '../registry/ports.ts'
-import type { Breaker } from './breaker.ts'
+import type { Breaker, Route } from './breaker.ts'
+import { within } from './within.ts'
 
 /** One request that went upstream, for metrics and logs. */
 export type Observation = {
@@ -30,6 +31,10 @@ export type AskParts = {
   /** The connection's `Authorization` header, decrypted. */
   readonly credentialsOf: (connection: Connection) => Promise<{ readonly header: string } | null>
   readonly observe: (observation: Observation) => void
+  /** A request that was not sent: the upstream is paused, or not to be asked at all. */
+  readonly notSent: (connection: ConnectionName) => void
+  /** Nothing is sent to any upstream. */
+  readonly isOffline: boolean
   readonly tries: number
   /** Pause before the second try; doubles, with jitter. */
   readonly retryDelayMs: number
@@ -67,44 +72,77 @@ export async function ask<T>(
   use: (response: OutboundResponse) => Promise<T>,
 ): Promise<T> {
   const { breaker, clock } = parts
-  const origin = originOf(request.url)
-  const pause = breaker.enter(origin, clock.now())
-  if (pause > 0) throw outage('down', `${request.connection.name} is not answering`, pause)
+  const route = routeOf(request.connection, request.url)
+  const { isProbe } = await admit(parts, request, route)
   for (let attempt = 1; ; attempt++) {
     try {
       const result = await attemptOnce(parts, request, use)
-      breaker.succeeded(origin)
+      breaker.succeeded(route, clock.now())
       return result
     } catch (error) {
       const failure = failureOf(error, request)
       const wait = parts.retryDelayMs * 2 ** (attempt - 1) * (0.5 + Math.random())
-      if (attempt === parts.tries || !(await tryAgain(parts, request, origin, failure, wait))) {
-        settle(parts, origin, failure)
+      // Others wait for what a probe finds: it decides at once.
+      if (isProbe || attempt === parts.tries || !(await tryAgain(parts, request, route, failure, wait))) {
+        settle(parts, route, failure)
         throw failure.error
       }
     }
   }
 }
 
+export const routeOf = ({ name }: Connection, url: string): Route => ({ connection: name, origin: originOf(url) })
+
+/** Why a connection is not asked, whatever its upstream does; null where it is. */
+export function whyClosed(
+  { isOffline }: Pick<AskParts, 'isOffline'>,
+  { enabled }: Connection,
+): { readonly state: 'offline' | 'disabled'; readonly reason: string } | null {
+  if (isOffline) return { state: 'offline', reason: 'this installation is offline (GRANARY_OFFLINE)' }
+  if (!enabled) return { state: 'disabled', reason: 'the connection is disabled' }
+  return null
+}
+
+/** Nobody knows when a person switches it on again. */
+const CLOSED_RETRY_MS = 5 * 60_000
+
+/** INVARIANT: no packet leaves for an upstream but past this. Who comes while a probe is under way waits for what it finds. */
+async function admit(parts: AskParts, request: Ask, route: Route): Promise<{ readonly isProbe: boolean }> {
+  const { breaker, clock } = parts
+  const { connection, what, deadline } = request
+  const closed = whyClosed(parts, connection)
+  if (closed) {
+    parts.notSent(connection.name)
+    throw outage('down', `${connection.name} is not asked for ${what}: ${closed.reason}`, CLOSED_RETRY_MS)
+  }
+  for (;;) {
+    const entry = breaker.enter(route, clock.now())
+    if (entry.may === 'go') return entry
+    if (entry.may === 'not') {
+      parts.notSent(connection.name)
+      throw outage('down', `${connection.name} is not answering`, entry.forMs)
+    }
+    await within(entry.decided, deadline, clock, () => {
+      parts.notSent(connection.name)
+      return outage('slow', `${connection.name} was not answering, and did not answer in time when asked again`)
+    })
+  }
+}
+
 /** Waits for the next try, if there is to be one. */
-async function tryAgain(
-  parts: AskParts,
-  request: Ask,
-  origin: string,
-  failure: Failure,
-  wait: number,
-): Promise<boolean> {
+async function tryAgain(parts: AskParts, request: Ask, route: Route, failure: Failure, wait: number): Promise<boolean> {
   const { breaker, clock, signal } = parts
   const isWorthIt = failure.again && failure.retryAfterMs === null && clock.now() + wait < request.deadline
   if (!isWorthIt || request.mayRetry?.() === false) return false
   await delay(wait, undefined, { signal }).catch(() => {})
-  return !signal.aborted && !breaker.isOpen(origin, clock.now())
+  return !signal.aborted && !breaker.isOpen(route, clock.now())
 }
 
-function settle({ breaker, clock }: AskParts, origin: string, { blame, retryAfterMs }: Failure): void {
-  if (retryAfterMs !== null) breaker.holdUntil(origin, clock.now() + retryAfterMs)
-  else if (blame === 'nobody') breaker.succeeded(origin)
-  else breaker.failed(origin, clock.now(), blame)
+function settle({ breaker, clock }: AskParts, route: Route, { blame, retryAfterMs }: Failure): void {
+  const now = clock.now()
+  if (retryAfterMs !== null) breaker.holdUntil(route, now, now + retryAfterMs)
+  else if (blame === 'nobody') breaker.succeeded(route, now)
+  else breaker.failed(route, now, blame)
 }
 
 async function attemptOnce<T>(
@@ -114,6 +152,8 @@ async function attemptOnce<T>(
 ): Promise<T> {
   const { connection, kind, what } = request
   const begun = parts.clock.now()
+  // A file may take long to arrive, and then as long as it needs; what a person waits for as a whole may not.
+  const patience = kind === 'file' ? Infinity : (connection.timeoutMs ?? Infinity)
   let status: number | null = null
   let bytes = 0
   const report = (error: Error | null) =>
@@ -135,7 +175,8 @@ async function attemptOnce<T>(
       ...(request.body && { method: 'POST', body: request.body }),
       credentials: credentials ? { origin: own, header: credentials.header } : undefined,
       declaredOrigins: [own, ...connection.fileOrigins],
-      deadline: request.deadline,
+      deadline: Math.min(request.deadline, begun + patience),
+      answerWithinMs: connection.timeoutMs ?? undefined,
       signal: parts.signal,
     })
     status = response.status

@@ -1,17 +1,39 @@
 import type { Instant } from '../registry/model.ts'
+import type { ConnectionName } from '../registry/names.ts'
+import type { OriginState } from '../registry/upstream-health.ts'
 
 export type BreakerTimes = { readonly firstPauseMs: number; readonly longestPauseMs: number }
 
-type State = { failures: number; pauses: number; openUntil: Instant; probing: boolean }
+/** What one connection has to do with one origin: its registry, or where its files are. Another one's troubles are not its own. */
+export type Route = { readonly connection: ConnectionName; readonly origin: string }
+
+/** What becomes of a request. */
+export type Entry =
+  /** It goes out, and must be followed by `succeeded`, `failed` or `holdUntil`. A probe decides for all others. */
+  | { readonly may: 'go'; readonly isProbe: boolean }
+  /** A probe is under way; ask again when it has decided. */
+  | { readonly may: 'wait'; readonly decided: Promise<void> }
+  | { readonly may: 'not'; readonly forMs: number }
+
+type State = {
+  readonly route: Route
+  failures: number
+  pauses: number
+  /** 0: closed. */
+  openUntil: Instant
+  probe: PromiseWithResolvers<void> | null
+  /** When it opened, or closed again. */
+  since: Instant | null
+}
 
 /** Slow answers and server errors may be about one package; so many in a row are about the upstream. */
 const FAILURES_IN_A_ROW = 3
 // Origins come from upstream documents, too: what is remembered about them is bounded.
-const MOST_ORIGINS = 1000
+const MOST_ROUTES = 1000
 
 /**
- * Remembers which origins fail, so that the many requests of one install do not each wait for the same timeout. While an
- * origin is paused nothing is sent to it; after the pause one request goes ahead and decides for the others.
+ * Remembers what fails, so that the many requests of one install do not each wait for the same timeout. While a route is paused
+ * nothing is sent along it; after the pause one request goes ahead and decides for the others, who wait for it.
  */
 export class Breaker {
   readonly #states = new Map<string, State>()
@@ -21,58 +43,100 @@ export class Breaker {
     this.#times = times
   }
 
-  /** Milliseconds for which nothing may be sent; 0 where the origin works. Does not count as asking. */
-  pause(origin: string, now: Instant): number {
-    const state = this.#states.get(origin)
+  /** Milliseconds for which nothing may be sent; 0 where the route works. Does not count as asking. */
+  pause(route: Route, now: Instant): number {
+    const state = this.#states.get(keyOf(route))
     if (!state || state.openUntil === 0) return 0
     if (now < state.openUntil) return state.openUntil - now
-    return state.probing ? this.#times.firstPauseMs : 0
+    return state.probe ? this.#times.firstPauseMs : 0
   }
 
-  /** As `pause`; where it returns 0, the request goes out and must be followed by `succeeded` or `failed`. */
-  enter(origin: string, now: Instant): number {
-    const pause = this.pause(origin, now)
-    const state = this.#states.get(origin)
-    if (pause === 0 && state && state.openUntil > 0) state.probing = true
-    return pause
+  enter(route: Route, now: Instant): Entry {
+    const state = this.#states.get(keyOf(route))
+    if (!state || state.openUntil === 0) return { may: 'go', isProbe: false }
+    if (now < state.openUntil) return { may: 'not', forMs: state.openUntil - now }
+    if (state.probe) return { may: 'wait', decided: state.probe.promise }
+    state.probe = Promise.withResolvers()
+    return { may: 'go', isProbe: true }
   }
 
   /** Whether a pause has begun since `enter`: then no further try of that request is worth it. */
-  isOpen(origin: string, now: Instant): boolean {
-    return now < (this.#states.get(origin)?.openUntil ?? 0)
+  isOpen(route: Route, now: Instant): boolean {
+    return now < (this.#states.get(keyOf(route))?.openUntil ?? 0)
   }
 
   /** It answered, whatever it said. */
-  succeeded(origin: string): void {
-    this.#states.delete(origin)
+  succeeded(route: Route, now: Instant): void {
+    const state = this.#states.get(keyOf(route))
+    if (!state) return
+    if (state.openUntil > 0) state.since = now
+    state.failures = 0
+    state.pauses = 0
+    state.openUntil = 0
+    decide(state)
   }
 
   /** `unreachable` pauses at once, anything else after a few in a row. */
-  failed(origin: string, now: Instant, how: 'unreachable' | 'failing'): void {
-    const state = this.#state(origin)
+  failed(route: Route, now: Instant, how: 'unreachable' | 'failing'): void {
+    const state = this.#state(route)
     state.failures += 1
-    const isProbe = state.probing
-    state.probing = false
-    if (now < state.openUntil) return // of the requests that were under way when it opened
-    if (how === 'failing' && !isProbe && state.failures < FAILURES_IN_A_ROW) return
-    state.openUntil = now + Math.min(this.#times.firstPauseMs * 2 ** state.pauses, this.#times.longestPauseMs)
-    state.pauses += 1
+    const isProbe = state.probe !== null
+    if (now >= state.openUntil && (how === 'unreachable' || isProbe || state.failures >= FAILURES_IN_A_ROW)) {
+      const pause = Math.min(this.#times.firstPauseMs * 2 ** state.pauses, this.#times.longestPauseMs)
+      open(state, now, now + pause)
+      state.pauses += 1
+    }
+    decide(state)
   }
 
   /** The upstream said when to come back (`Retry-After`). */
-  holdUntil(origin: string, until: Instant): void {
-    const state = this.#state(origin)
-    state.probing = false
-    state.openUntil = Math.max(state.openUntil, until)
+  holdUntil(route: Route, now: Instant, until: Instant): void {
+    const state = this.#state(route)
+    open(state, now, Math.max(state.openUntil, until))
+    decide(state)
   }
 
-  #state(origin: string): State {
-    const known = this.#states.get(origin)
+  /** The routes of a connection that anything is known about. */
+  statesOf(connection: ConnectionName, now: Instant): readonly OriginState[] {
+    return [...this.#states.values()]
+      .filter(({ route }) => route.connection === connection)
+      .map(({ route, openUntil, since }) => ({
+        origin: route.origin,
+        state: openUntil === 0 ? 'closed' : now < openUntil ? 'open' : 'half-open',
+        since,
+        until: now < openUntil ? openUntil : null,
+      }))
+  }
+
+  #state(route: Route): State {
+    const key = keyOf(route)
+    const known = this.#states.get(key)
     if (known) return known
-    const [oldest] = this.#states.keys()
-    if (this.#states.size >= MOST_ORIGINS && oldest !== undefined) this.#states.delete(oldest)
-    const made: State = { failures: 0, pauses: 0, openUntil: 0, probing: false }
-    this.#states.set(origin, made)
+    this.#forgetOne()
+    const made: State = { route, failures: 0, pauses: 0, openUntil: 0, probe: null, since: null }
+    this.#states.set(key, made)
     return made
   }
+
+  /** INVARIANT: nobody waits for a probe of a state that was forgotten. */
+  #forgetOne(): void {
+    if (this.#states.size < MOST_ROUTES) return
+    const [oldest] = this.#states
+    if (!oldest) return
+    this.#states.delete(oldest[0])
+    decide(oldest[1])
+  }
+}
+
+const keyOf = ({ connection, origin }: Route): string => `${connection} ${origin}`
+
+function open(state: State, now: Instant, until: Instant): void {
+  // A probe that fails goes on with the same outage.
+  if (state.openUntil === 0) state.since = now
+  state.openUntil = until
+}
+
+function decide(state: State): void {
+  state.probe?.resolve()
+  state.probe = null
 }

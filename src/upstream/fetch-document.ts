@@ -1,13 +1,16 @@
+import { createHash } from 'node:crypto'
 import { DECODABLE, readBody } from '../outbound/body.ts'
 import type { Outbound } from '../outbound/outbound.ts'
 import type { Connection } from '../registry/model.ts'
 import { packageName } from '../registry/names.ts'
+import { packFacts } from '../registry/packed-facts.ts'
 import type { Upstream } from '../registry/ports.ts'
 import { ask, type AskParts } from './ask.ts'
 import { Breaker, type BreakerTimes } from './breaker.ts'
 import { createIndexReader, type IndexParts } from './fetch-index.ts'
 import type { Settling } from './single-flight.ts'
 
+const NO_FACTS = packFacts({ versions: [], files: [], serial: null })
 const MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024
 /** `npm install` waits for the answer to its audit. */
@@ -30,10 +33,12 @@ export function createDocumentReader(parts: IndexParts): Pick<Upstream, 'readDoc
       indexPath: ({ name }) => name,
       indexAccept: 'application/json',
     }),
-    readIndex: async (format, { body }, { name }) => {
-      parts.ecosystemOf(format).checkDocument?.(name, body)
+    readIndex: async (format, { pieces }, { name }) => {
+      const document = Buffer.concat(pieces)
+      parts.ecosystemOf(format).checkDocument?.(name, document)
       // They are small, and are served byte by byte as they came: so they are kept as they are.
-      return { facts: { versions: [], files: [], serial: null }, compressed: body }
+      const sha256 = createHash('sha256').update(document).digest('hex')
+      return { facts: NO_FACTS, document, sha256, isOlder: false, losesMost: false }
     },
     maxIndexBytes: MAX_DOCUMENT_BYTES,
   })

@@ -1,17 +1,24 @@
-import { DECODABLE, readBody } from '../outbound/body.ts'
+import { DECODABLE, readPieces } from '../outbound/body.ts'
 import type { OutboundResponse } from '../outbound/request.ts'
-import type { FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
+import type { ReceivedIndex } from '../registry/ecosystem.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { CachedIndex, Connection } from '../registry/model.ts'
 import { displayName, type FormatId, type PackageName } from '../registry/names.ts'
+import type { KnownBefore, PackedIndex } from '../registry/pack-index.ts'
 import type { IndexAnswer, Upstream } from '../registry/ports.ts'
-import { ask, isOutage, originOf, outage, type AskParts } from './ask.ts'
+import { ask, isOutage, outage, routeOf, whyClosed, type AskParts } from './ask.ts'
 import { FRESHNESS, planFetch, type Conditions } from './freshness.ts'
-import { keepAbsent, keepDocument, touch, type IndexRead, type KeepParts } from './keep-index.ts'
+import { keepAbsent, keepDocument, touch, type IndexPlace, type KeepParts } from './keep-index.ts'
 import { SingleFlight, type Settling } from './single-flight.ts'
 import { within } from './within.ts'
 
-export type ReadIndex = (format: FormatId, fetched: FetchedIndex, name: PackageName) => Promise<IndexRead>
+/** Reads an index and makes of it what is kept. The memory of `received` may be gone afterwards. */
+export type ReadIndex = (
+  format: FormatId,
+  received: ReceivedIndex,
+  name: PackageName,
+  known: KnownBefore,
+) => Promise<PackedIndex>
 
 export type IndexParts = AskParts &
   KeepParts & {
@@ -43,9 +50,11 @@ export function createIndexReader(parts: IndexParts): Pick<Upstream, 'readIndex'
     const { clock } = parts
     const now = clock.now()
     const cached = await parts.store.findIndex(connection.name, name.format, name.key)
-    const plan = planFetch(cached, now, options)
     const wasHere = options.wasHere ?? false
-    const isPaused = parts.breaker.pause(originOf(connection.url), now) > 0
+    const closed = whyClosed(parts, connection)
+    const isPaused = closed !== null || parts.breaker.pause(routeOf(connection, connection.url), now) > 0
+    // Who cannot be asked again is not taken at its word that something does not exist.
+    const plan = closed && cached?.state === 'absent' ? ({ do: 'fetch' } as const) : planFetch(cached, now, options)
     switch (plan.do) {
       case 'serve':
         return { index: plan.index, stale: false }
@@ -87,7 +96,7 @@ const isUnwritten = (error: unknown): boolean =>
 
 type Answer =
   | { readonly kind: 'unchanged' | 'absent'; readonly headers: Readonly<Record<string, string>> }
-  | { readonly kind: 'document'; readonly fetched: FetchedIndex }
+  | { readonly kind: 'document'; readonly received: ReceivedIndex }
 
 type Asking = { readonly conditions: Conditions; readonly wasHere: boolean }
 
@@ -98,7 +107,7 @@ async function refreshIndex(
   cached: CachedIndex | undefined,
   { conditions, wasHere }: Asking,
 ): Promise<CachedIndex> {
-  const deadline = parts.clock.now() + parts.indexDeadlineMs
+  const deadline = parts.clock.now() + Math.max(parts.indexDeadlineMs, connection.timeoutMs ?? 0)
   const at = { connection, name, cached }
   const first = await read(parts, at, await askForIndex(parts, connection, name, deadline, conditions))
   // One node of a CDN lags behind, or an upstream is being repaired: ask past the caches once.
@@ -117,40 +126,34 @@ async function refreshIndex(
       return keepAbsent(parts, at, wasHere)
     case 'document':
       if (isOlder(last.read, cached)) return touch(parts, cached as CachedIndex, {}, soon)
-      return keepDocument(parts, at, last.fetched, last.read)
+      return keepDocument(parts, at, last.headers, last.read)
   }
 }
 
 type ReadAnswer =
-  Exclude<Answer, { kind: 'document' }> | (Extract<Answer, { kind: 'document' }> & { readonly read: IndexRead })
+  | Extract<Answer, { kind: 'unchanged' | 'absent' }>
+  | {
+      readonly kind: 'document'
+      readonly headers: Readonly<Record<string, string>>
+      readonly read: PackedIndex
+    }
 
-async function read(
-  parts: IndexParts,
-  { connection, name }: { readonly connection: Connection; readonly name: PackageName },
-  answer: Answer,
-): Promise<ReadAnswer> {
-  return answer.kind === 'document' ? { ...answer, read: await parse(parts, connection, name, answer.fetched) } : answer
+async function read(parts: IndexParts, place: IndexPlace, answer: Answer): Promise<ReadAnswer> {
+  if (answer.kind !== 'document') return answer
+  const { headers } = answer.received
+  return { kind: 'document', headers, read: await parse(parts, place, answer.received) }
 }
 
 /** What would take away much of what was there may be a mistake. Said twice, it is believed: what was fetched stays in any case. */
 function isDoubtful(answer: ReadAnswer, cached: CachedIndex | undefined): boolean {
   if (cached?.state !== 'present') return false
   if (answer.kind !== 'document') return answer.kind === 'absent'
-  return isOlder(answer.read, cached) || hasLostMost(answer.read, cached)
-}
-
-function hasLostMost({ facts }: Pick<ParsedIndex, 'facts'>, cached: CachedIndex): boolean {
-  const known = cached.facts?.versions ?? []
-  const now = new Set(facts.versions.map(({ version }) => version))
-  const lost = known.filter(({ version }) => !now.has(version)).length
-  return lost > 0 && (lost === known.length || (lost >= 3 && lost > known.length / 2))
+  return answer.read.isOlder || answer.read.losesMost
 }
 
 /** A page with a lower serial than the one that is kept was made before it. */
-function isOlder({ facts }: Pick<ParsedIndex, 'facts'>, cached: CachedIndex | undefined): boolean {
-  const kept = cached?.state === 'present' ? (cached.facts?.serial ?? null) : null
-  return kept !== null && facts.serial !== null && facts.serial < kept
-}
+const isOlder = (index: PackedIndex, cached: CachedIndex | undefined): boolean =>
+  cached?.state === 'present' && index.isOlder
 
 function askForIndex(
   parts: IndexParts,
@@ -176,12 +179,12 @@ async function readAnswer(response: OutboundResponse, maxBytes: number): Promise
   if (status === 304) return { kind: 'unchanged', headers }
   if (status !== 200) return { kind: 'absent', headers }
   const contentType = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  return { kind: 'document', fetched: { body: await readBody(response, { maxBytes }), contentType, url, headers } }
+  return { kind: 'document', received: { pieces: await readPieces(response, { maxBytes }), contentType, url, headers } }
 }
 
-async function parse(parts: IndexParts, connection: Connection, name: PackageName, fetched: FetchedIndex) {
+async function parse(parts: IndexParts, { connection, name, cached }: IndexPlace, received: ReceivedIndex) {
   try {
-    return await parts.readIndex(name.format, fetched, name)
+    return await parts.readIndex(name.format, received, name, { facts: cached?.facts ?? null, now: parts.clock.now() })
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'unknown error'
     throw outage(

@@ -3,7 +3,7 @@ import type { Ecosystem, FetchedIndex } from '../registry/ecosystem.ts'
 import type { Connection } from '../registry/model.ts'
 import { displayName, type ConnectionName, type FormatId, type PackageName } from '../registry/names.ts'
 import type { OfferedVersion, Upstream } from '../registry/ports.ts'
-import { ask, isOutage, type AskParts } from './ask.ts'
+import { ask, isOutage, routeOf, whyClosed, type AskParts } from './ask.ts'
 import { SingleFlight, type Settling } from './single-flight.ts'
 import { within } from './within.ts'
 
@@ -64,6 +64,12 @@ export function createVersionReader(
     async findVersionOf(connection, name, file, { deadline }) {
       const version = parts.ecosystemOf(name.format).single?.versionOf(name, file)
       if (version === undefined || parts.clock.now() < (notServed.get(connection.name) ?? 0)) return undefined
+      // Where nothing is sent, nothing odd was answered.
+      if (
+        whyClosed(parts, connection) ||
+        parts.breaker.pause(routeOf(connection, connection.url), parts.clock.now()) > 0
+      )
+        return undefined
       const key = `${connection.name} ${name.format} ${name.key} ${version}`
       const known = recent.get(key)
       const flight = () =>

@@ -1,20 +1,12 @@
-import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
-import { zstdCompress } from 'node:zlib'
 import { findDepartures, planDepartures, type Retained } from '../registry/departures.ts'
-import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
+import type { Ecosystem } from '../registry/ecosystem.ts'
 import { RegistryError } from '../registry/errors.ts'
-import type { CachedIndex, Connection, IndexFile } from '../registry/model.ts'
+import type { CachedIndex, Connection, IndexFile, PackedFacts } from '../registry/model.ts'
 import { displayName, type FormatId, type PackageName } from '../registry/names.ts'
+import type { PackedIndex } from '../registry/pack-index.ts'
+import { findFiles } from '../registry/packed-facts.ts'
 import type { BlobStore, Clock, MetadataStore } from '../registry/ports.ts'
-import { withFirstSeen } from './first-seen.ts'
 import { freshUntil } from './freshness.ts'
-
-const compress = promisify(zstdCompress)
-
-/** What the reader of an index made of it, and the document: as it is, or in zstd where the reader did that as well. */
-export type IndexRead = Pick<ParsedIndex, 'facts'> &
-  (Pick<ParsedIndex, 'document'> | { readonly compressed: Uint8Array })
 
 /** What a kept document (in zstd) says of single files. Done in a worker thread. */
 export type Excerpt = (
@@ -67,23 +59,24 @@ export async function keepAbsent(parts: KeepParts, place: IndexPlace, wasHere: b
   })
 }
 
+const STEP_BYTES = 256 * 1024
+
 export async function keepDocument(
   parts: KeepParts,
   place: IndexPlace,
-  { headers }: FetchedIndex,
-  read: IndexRead,
+  headers: Readonly<Record<string, string>>,
+  { document, sha256, facts }: PackedIndex,
 ): Promise<CachedIndex> {
   const { cached } = place
-  const compressed = 'compressed' in read ? read.compressed : await compress(read.document)
-  const sha256 = createHash('sha256').update(compressed).digest('hex')
   if (cached?.state === 'present' && cached.document?.sha256 === sha256) return touch(parts, cached, headers)
   await using pending = await parts.blobs.begin()
-  await pending.write(compressed)
+  // It is hashed as it is written: in steps, between which others are served.
+  for (let at = 0; at < document.length; at += STEP_BYTES) await pending.write(document.subarray(at, at + STEP_BYTES))
   const { size } = await pending.commit()
   return put(parts, place, {
     state: 'present',
     document: { sha256, size },
-    facts: withFirstSeen(read.facts, cached?.facts ?? null, parts.clock.now()),
+    facts,
     etag: headers['etag'] ?? null,
     lastModified: headers['last-modified'] ?? null,
     freshUntil: freshUntil(headers, parts.clock.now(), 'present'),
@@ -117,11 +110,14 @@ async function put(parts: KeepParts, place: IndexPlace, stated: Stated): Promise
 /** An index changes far less often than it is read: so this, which looks at all that is kept of the package, is done here. */
 async function departuresFrom(parts: KeepParts, { connection, name, cached }: IndexPlace, { state, facts }: Stated) {
   const retained = await parts.store.listRetained(connection.name, name.format, name.key)
-  const said = state === 'present' ? (facts?.files ?? []) : null
-  const before = [...toldAlone(parts, name, retained), ...(cached?.facts?.files ?? [])]
+  if (retained.length === 0) return []
+  const wanted = new Set(retained.flatMap(({ version }) => version.assets.map(({ file }) => file)))
+  const filesOf = async (packed: PackedFacts | null | undefined) => (packed ? findFiles(packed, wanted) : [])
+  const said = state === 'present' ? await filesOf(facts) : null
+  const before = [...toldAlone(parts, name, retained), ...(await filesOf(cached?.facts))]
   const departing = findDepartures(retained, said, before, parts.clock.now())
-  const wanted = departing.flatMap(({ asset, wantsExcerpt }) => (wantsExcerpt ? [asset.file] : []))
-  const excerpts = await excerptsOf(parts, name, cached, [...new Set(wanted)])
+  const lost = departing.flatMap(({ asset, wantsExcerpt }) => (wantsExcerpt ? [asset.file] : []))
+  const excerpts = await excerptsOf(parts, name, cached, [...new Set(lost)])
   return planDepartures(departing, { connection: connection.name, name, excerpts })
 }
 

@@ -1,4 +1,4 @@
-import type { Connection } from '../registry/model.ts'
+import { UNLIMITED, type Connection } from '../registry/model.ts'
 import type { ConnectionName } from '../registry/names.ts'
 
 /**
@@ -27,5 +27,6 @@ function builtIn(name: string, format: Connection['format'], url: string, fileOr
     fileOrigins,
     credentials: null,
     builtIn: true,
+    ...UNLIMITED,
   }
 }

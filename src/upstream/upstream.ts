@@ -2,8 +2,9 @@ import type { Outbound } from '../outbound/outbound.ts'
 import type { Ecosystem } from '../registry/ecosystem.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { Connection, IndexFile } from '../registry/model.ts'
-import type { FormatId } from '../registry/names.ts'
+import type { ConnectionName, FormatId } from '../registry/names.ts'
 import type { BlobStore, Clock, MetadataStore, Upstream } from '../registry/ports.ts'
+import type { HealthReads } from '../registry/upstream-health.ts'
 import type { Observation } from './ask.ts'
 import { Breaker, type BreakerTimes } from './breaker.ts'
 import { createDownloads } from './download.ts'
@@ -11,6 +12,7 @@ import { createDocumentReader, createQuestions } from './fetch-document.ts'
 import { createIndexReader, type ReadIndex } from './fetch-index.ts'
 import type { Excerpt } from './keep-index.ts'
 import { createVersionReader } from './fetch-version.ts'
+import { HealthRecords } from './health.ts'
 
 export type UpstreamOptions = {
   readonly outbound: Outbound
@@ -27,6 +29,8 @@ export type UpstreamOptions = {
   readonly onMismatch?: (connection: Connection, file: IndexFile, reason: string) => void
   readonly onLandedFailure?: (error: unknown, file: IndexFile) => void
   readonly limits?: Partial<UpstreamLimits>
+  /** Nothing is sent to any upstream. */
+  readonly isOffline?: boolean
 }
 
 export type UpstreamLimits = BreakerTimes & {
@@ -50,16 +54,24 @@ const LIMITS: UpstreamLimits = {
 }
 
 /** The public (and private) registries that repositories draw from. Disposing of it ends what is under way. */
-export function createUpstream(options: UpstreamOptions): Upstream & AsyncDisposable {
+export function createUpstream(options: UpstreamOptions): Upstream & HealthReads & AsyncDisposable {
   const limits = { ...LIMITS, ...options.limits }
   const stopping = new AbortController()
+  const { clock, isOffline = false } = options
+  const breaker = new Breaker(limits)
+  const health = new HealthRecords({ clock, breaker, isOffline })
   const parts = {
-    observe: () => {},
     onMismatch: () => {},
     onLandedFailure: () => {},
     ...options,
     ...limits,
-    breaker: new Breaker(limits),
+    breaker,
+    isOffline,
+    observe: (observation: Observation) => {
+      health.observe(observation)
+      options.observe?.(observation)
+    },
+    notSent: (connection: ConnectionName) => health.notSent(connection),
     signal: stopping.signal,
   }
   const indexes = createIndexReader(parts)
@@ -73,6 +85,7 @@ export function createUpstream(options: UpstreamOptions): Upstream & AsyncDispos
     ask: createQuestions(parts).ask,
     download: downloads.download,
     readSideCar: downloads.readSideCar,
+    healthOf: (connection) => health.healthOf(connection),
     async [Symbol.asyncDispose]() {
       stopping.abort(new RegistryError('busy', 'the server is stopping', { retryAfter: 5 }))
       await Promise.all([indexes.settled(), versions.settled(), documents.settled(), downloads.settled()])

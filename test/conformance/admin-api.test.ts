@@ -197,7 +197,19 @@ describe('connections', () => {
       fileOrigins: [],
       hasCredentials: true,
       builtIn: false,
+      enabled: true,
+      timeoutMs: null,
+      only: [],
+      except: [],
     })
+    const narrowed = { only: ['@partner/*', 'exactly'], except: ['@partner/secret'], timeoutMs: 5_000, enabled: false }
+    const connection = 'private:partner'
+    expect(await operator.call(operations.updateConnection, { connection, ...narrowed })).toEqual({
+      ...made,
+      ...narrowed,
+    })
+    const wide = { only: [], except: [], timeoutMs: 0, enabled: true }
+    expect(await operator.call(operations.updateConnection, { connection, ...wide })).toEqual(made)
     const everything = [
       await operator.call(operations.listConnections, {}),
       await operator.call(operations.listEvents, {}),

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest'
 import type { Change } from '../../src/registry/changes.ts'
 import type { IndexFacts } from '../../src/registry/model.ts'
 import type { PackageKey } from '../../src/registry/names.ts'
+import { packFacts, unpackFacts } from '../../src/registry/packed-facts.ts'
 import type { StoreUnderTest } from './metadata-store.ts'
-import { DOMAIN, FACTS, indexOf, NPMJS, ODD_NAMES, putIndex } from './metadata-store-things.ts'
+import { DOMAIN, FACTS, PACKED_FACTS, indexOf, NPMJS, ODD_NAMES, putIndex } from './metadata-store-things.ts'
 
 const key = (text: string) => text as PackageKey
 const touch = (name: string, checkedAt: number, etag: string | null): Change => ({
@@ -30,8 +31,10 @@ export function indexesSuite(under: StoreUnderTest): void {
         serial: null,
       }
       for (const name of ODD_NAMES) {
-        await store.commit([{ change: 'put-index', index: indexOf(name, name), facts }])
-        expect(await find(name)).toEqual({ ...indexOf(name, name), facts, revision: 1 })
+        await store.commit([{ change: 'put-index', index: indexOf(name, name), facts: packFacts(facts) }])
+        const found = await find(name)
+        expect(found).toMatchObject({ ...indexOf(name, name), revision: 1 })
+        expect(found?.facts && unpackFacts(found.facts)).toEqual(facts)
       }
       expect(await find('toString')).toBeUndefined()
     })
@@ -52,7 +55,7 @@ export function indexesSuite(under: StoreUnderTest): void {
 
     it('keep the last document where the connection denies the package', async () => {
       await under.store.commit([putIndex('a', 'one', { state: 'absent' })])
-      expect(await find('a')).toEqual({ ...indexOf('a', 'one', { state: 'absent' }), facts: FACTS, revision: 1 })
+      expect(await find('a')).toEqual({ ...indexOf('a', 'one', { state: 'absent' }), facts: PACKED_FACTS, revision: 1 })
     })
 
     it('stay at their revision when they are only looked at again', async () => {
@@ -61,7 +64,7 @@ export function indexesSuite(under: StoreUnderTest): void {
       await store.commit([touch('a', 100, null)])
       expect(await find('a')).toEqual({
         ...indexOf('a', 'one', { checkedAt: 100, freshUntil: 110 }),
-        facts: FACTS,
+        facts: PACKED_FACTS,
         revision: 1,
       })
       await store.commit([touch('a', 200, '"renewed"')])
@@ -72,8 +75,10 @@ export function indexesSuite(under: StoreUnderTest): void {
 
     it('keep facts of a package with thousands of versions', async () => {
       const files = Array.from({ length: 5_000 }, (_, index) => ({ ...FACTS.files[0]!, file: `a-${index}.tgz` }))
-      await under.store.commit([{ change: 'put-index', index: indexOf('a', 'one'), facts: { ...FACTS, files } }])
-      expect((await find('a'))?.facts?.files).toEqual(files)
+      const facts = packFacts({ ...FACTS, files })
+      await under.store.commit([{ change: 'put-index', index: indexOf('a', 'one'), facts }])
+      const found = await find('a')
+      expect(found?.facts && unpackFacts(found.facts).files).toEqual(files)
     })
   })
 

@@ -2,16 +2,17 @@ import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import type { Change, PackageAt, VersionAt } from '../../src/registry/changes.ts'
 import type { EventDraft } from '../../src/registry/events.ts'
-import type {
-  Asset,
-  CachedIndex,
-  Connection,
-  IndexFacts,
-  PackageVersion,
-  Repository,
-  ResourcePolicy,
-  Role,
-  User,
+import {
+  UNLIMITED,
+  type Asset,
+  type CachedIndex,
+  type Connection,
+  type IndexFacts,
+  type PackageVersion,
+  type Repository,
+  type ResourcePolicy,
+  type Role,
+  type User,
 } from '../../src/registry/model.ts'
 import type {
   AccountId,
@@ -21,6 +22,7 @@ import type {
   PackageKey,
   RepositoryName,
 } from '../../src/registry/names.ts'
+import { packFacts } from '../../src/registry/packed-facts.ts'
 import type { Clock } from '../../src/registry/ports.ts'
 import type { Webhook, WebhookSecret } from '../../src/registry/webhooks.ts'
 import type { SqlStore } from '../../src/storage/sql/store.ts'
@@ -86,6 +88,7 @@ export const connectionOf = (name: string): Connection => ({
   fileOrigins: ['https://files.example'],
   credentials: null,
   builtIn: false,
+  ...UNLIMITED,
 })
 export const connection = (name: string): Change => ({ change: 'create-connection', connection: connectionOf(name) })
 export const userOf = (name: string, id = `AIDA-${name}`): User => ({ account: ACCOUNT, name, id, createdAt: 4 })
@@ -215,6 +218,7 @@ export const FACTS: IndexFacts = {
   ],
   serial: 7,
 }
+export const PACKED_FACTS = packFacts(FACTS)
 export const indexOf = (key: string, document: string | null, more: Partial<CachedIndex> = {}) => ({
   connection: NPMJS,
   format: 'npm' as const,
@@ -230,7 +234,7 @@ export const indexOf = (key: string, document: string | null, more: Partial<Cach
 export const putIndex = (key: string, document: string | null, more: Partial<CachedIndex> = {}): Change => ({
   change: 'put-index',
   index: indexOf(key, document, more),
-  facts: document === null ? null : FACTS,
+  facts: document === null ? null : PACKED_FACTS,
 })
 
 export const eventOf = (id: string, more: Partial<EventDraft> = {}): EventDraft => ({

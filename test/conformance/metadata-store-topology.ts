@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { CurationRule } from '../../src/policy/curation/rule.ts'
 import type { Change } from '../../src/registry/changes.ts'
-import type { Repository } from '../../src/registry/model.ts'
+import type { Connection, Repository } from '../../src/registry/model.ts'
 import type { ConnectionName, DomainName, RepositoryName } from '../../src/registry/names.ts'
 import type { StoreUnderTest } from './metadata-store.ts'
 import {
@@ -191,6 +191,36 @@ export function topologySuite(under: StoreUnderTest): void {
       await store.commit([{ change: 'set-repository', repository: repositoryOf('x') }])
       await store.commit([{ change: 'delete-connection', connection: sealed.name }])
       await expectRefused(store.commit([{ change: 'delete-connection', connection: sealed.name }]), 'not_found')
+    })
+
+    it('changes connections, and forgets what the registry said that one led to before', async () => {
+      const { store } = under
+      const made = connectionOf(NPMJS)
+      await store.commit([{ change: 'create-connection', connection: made }, putIndex('a', 'document')])
+      const counter = async () =>
+        (await store.readRevision({ domain: DOMAIN, format: 'npm', key: at('a').key, index: null })).topology
+      const set = async (wanted: Connection, leadsElsewhere = false, plannedAt?: number) =>
+        store.commit([
+          { change: 'set-connection', connection: wanted, leadsElsewhere, plannedAt: plannedAt ?? (await counter()) },
+        ])
+      const narrowed = {
+        ...made,
+        enabled: false,
+        timeoutMs: 5,
+        only: ['acme/*'],
+        except: ['acme/x'],
+        credentials: 'new',
+      }
+      const before = await counter()
+      await set(narrowed)
+      expect(await store.findConnection(NPMJS)).toEqual(narrowed)
+      expect(await counter()).toBe(before + 1)
+      expect(await store.findIndex(NPMJS, 'npm', at('a').key)).toMatchObject({ revision: 1 })
+      await set({ ...made, url: 'https://other.example/' }, true)
+      expect(await store.findConnection(NPMJS)).toEqual({ ...made, url: 'https://other.example/' })
+      expect(await store.findIndex(NPMJS, 'npm', at('a').key)).toBeUndefined()
+      await expectRefused(set(made, false, before), 'busy')
+      await expectRefused(set(connectionOf('public:missing')), 'not_found')
     })
 
     it('keeps a deleted connection’s indexes, but not for the next one of its name', async () => {

@@ -4,7 +4,7 @@ import { pypi } from '../../src/formats/pypi/index.ts'
 import { rememberFound } from '../../src/registry/found-assets.ts'
 import type { Format } from '../../src/formats/format.ts'
 import type { Change } from '../../src/registry/changes.ts'
-import { ANONYMOUS, type Connection, type Repository } from '../../src/registry/model.ts'
+import { UNLIMITED, ANONYMOUS, type Connection, type Repository } from '../../src/registry/model.ts'
 import {
   parseAccountId,
   parseConnectionName,
@@ -69,12 +69,13 @@ const connectionOf = (name: string, url: string): Connection => ({
   fileOrigins: [],
   credentials: null,
   builtIn: false,
+  ...UNLIMITED,
 })
 
 export async function assembleRegistry(layout: Layout): Promise<AssembledRegistry> {
   const assembled = await assembleUpstream({
-    readIndex: async (format, fetched, name) => {
-      const read = await readIndex({ renderer: FORMATS[format].renderer.href, fetched, name })
+    readIndex: async (format, received, name, known) => {
+      const read = await readIndex({ renderer: FORMATS[format].renderer.href, received, name, known })
       if ('failed' in read) throw new Error(read.failed.message)
       return read
     },

@@ -14,11 +14,13 @@ import { pypi } from '../../src/formats/pypi/index.ts'
 import { createOutbound } from '../../src/outbound/outbound.ts'
 import { createAuthorizer } from '../../src/registry/authorize.ts'
 import { DEFAULTS, planBootstrap } from '../../src/registry/bootstrap.ts'
-import type { Connection } from '../../src/registry/model.ts'
+import { UNLIMITED, type Connection } from '../../src/registry/model.ts'
 import { POLICY_PRESETS } from '../../src/registry/policy-presets.ts'
 import { createTopology, readTopologyCounter } from '../../src/registry/topology.ts'
 import { waking } from '../../src/send-events.ts'
 import { createManagement } from '../../src/server/management.ts'
+import { Breaker } from '../../src/upstream/breaker.ts'
+import { HealthRecords } from '../../src/upstream/health.ts'
 import { openSqlite } from '../../src/storage/sql/sqlite.ts'
 
 export type TestKey = { readonly accessKeyId: string; readonly secretAccessKey: string }
@@ -30,6 +32,7 @@ const CONNECTIONS: readonly Connection[] = DEFAULTS.stores.map(({ connection }) 
   fileOrigins: [],
   credentials: null,
   builtIn: true,
+  ...UNLIMITED,
 }))
 
 /**
@@ -71,6 +74,11 @@ export async function startManagement({ allowPrivate = [] }: { readonly allowPri
   const tokens = createTokens({ store, sealer, clock, issuer: 'test-installation' })
   const sessions = createRoleSessions({ sealer, issuer: 'test-installation' })
   const authenticator = createAuthenticator({ store, tokens, sessions, sealer, clock, hosts: [] })
+  const health = new HealthRecords({
+    clock,
+    breaker: new Breaker({ firstPauseMs: 1, longestPauseMs: 1 }),
+    isOffline: false,
+  })
   const management = createManagement({
     store,
     topology: createTopology(store),
@@ -84,6 +92,12 @@ export async function startManagement({ allowPrivate = [] }: { readonly allowPri
       operatorAccount: DEFAULTS.account,
       outbound,
     }),
+    upstreams: {
+      // There are no upstreams here, and what refreshes is not asked.
+      refresh: () => Promise.reject(new Error('There is no registry here')),
+      process: { host: 'test', pid: 1, startedAt: clock.now() },
+      healthOf: (connection) => health.healthOf(connection),
+    },
     formats: [npm, pypi],
     config: { region: 'us-east-1', operatorAccount: DEFAULTS.account, publicUrls: [], version: '0.0.0' },
     endpointOf: (host, format, domain, repository) => `http://${host}/${format}/${domain}/${repository}/`,

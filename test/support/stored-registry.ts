@@ -9,6 +9,7 @@ import {
   parseDomainName,
   parseRepositoryName,
 } from '../../src/registry/names.ts'
+import { packFacts } from '../../src/registry/packed-facts.ts'
 import type { BlobStore } from '../../src/registry/ports.ts'
 import { openSqlite, type SqliteStore } from '../../src/storage/sql/sqlite.ts'
 
@@ -80,7 +81,7 @@ export async function storedRegistry(blobs: BlobStore, clock: SetClock, path = '
         lastModified: null,
         ...times,
       } as const
-      const facts = { versions: [], files: [], serial: null }
+      const facts = packFacts({ versions: [], files: [], serial: null })
       await store.commit([{ change: 'put-index', index: { ...index, state: 'present' }, facts }])
       return document.sha256
     },

@@ -1,19 +1,20 @@
-import { readFile } from 'node:fs/promises'
-import { text as readAll } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import { operations } from '../../api/index.ts'
-import type { InputOf } from '../../api/operation.ts'
-import { usage } from '../failure.ts'
 import { parseFormat, repeated } from '../notation.ts'
-import { facts, table } from '../output.ts'
+import { table } from '../output.ts'
 import type { Session } from '../session.ts'
+import { addConnectionStatus } from './connection-status.ts'
+import { addConnectionUpdate } from './connection-update.ts'
+import { askedFor, describe, EXCEPT, limitsOf, ONLY, TIMEOUT, type LimitOptions } from './connection-limits.ts'
 import { examples } from './help.ts'
+import { readCredentials } from './registry-credentials.ts'
 
-type CreateOptions = {
+type CreateOptions = LimitOptions & {
   readonly format: string
   readonly url: string
   readonly fileOrigin?: readonly string[]
   readonly credentialsFile?: string
+  readonly disabled?: boolean
 }
 
 export function addConnection(program: Command, session: Session): void {
@@ -21,6 +22,8 @@ export function addConnection(program: Command, session: Session): void {
     .command('connection')
     .description('Connections: other registries that repositories can draw packages from.')
   addCreate(connection, session)
+  addConnectionUpdate(connection, session)
+  addConnectionStatus(connection, session)
 
   connection
     .command('list')
@@ -35,6 +38,8 @@ export function addConnection(program: Command, session: Session): void {
           ['FORMAT', ({ format }) => format],
           ['URL', ({ url }) => url],
           ['CREDENTIALS', ({ hasCredentials }) => (hasCredentials ? 'yes' : 'no')],
+          ['ENABLED', ({ enabled }) => (enabled ? 'yes' : 'no')],
+          ['ASKED FOR', askedFor],
         ],
         'There are no connections.',
       )
@@ -62,11 +67,16 @@ function addCreate(parent: Command, session: Session): void {
       '--credentials-file <file>',
       'JSON: { "type": "bearer", "token": … } or { "type": "basic", "username": …, "password": … }; - is standard input',
     )
+    .option(...ONLY)
+    .option(...EXCEPT)
+    .option(...TIMEOUT)
+    .option('--disabled', 'ask it for nothing until it is enabled')
     .addHelpText(
       'after',
       `\n--url is the other registry's here; name your own server before the command or by GRANARY_URL.\n` +
         examples(
           'granary connection create private:partner --format npm --url https://npm.partner.example/',
+          "granary connection create private:acme --format npm --url https://npm.acme.example/ --only 'npm:@acme/*' --timeout 10s",
           'granary connection create private:wheels --format pypi --url https://wheels.example/simple/ --credentials-file wheels.json',
         ),
     )
@@ -79,27 +89,9 @@ function addCreate(parent: Command, session: Session): void {
         url: options.url,
         fileOrigins: options.fileOrigin && [...options.fileOrigin],
         credentials: options.credentialsFile === undefined ? undefined : await readCredentials(options.credentialsFile),
+        ...limitsOf(options, options.format),
+        ...(options.disabled && { enabled: false }),
       })
-      const known = facts([
-        ['Name', made.name],
-        ['Format', made.format],
-        ['URL', made.url],
-        ['Credentials', made.hasCredentials ? 'stored, sealed' : 'none'],
-      ])
-      session.show(command, made, known)
+      session.show(command, made, describe(made))
     })
-}
-
-/** What it holds is checked by the server, which also says what is wrong with it. */
-async function readCredentials(file: string): Promise<InputOf<typeof operations.createConnection>['credentials']> {
-  const reading = file === '-' ? readAll(process.stdin) : readFile(file, 'utf8')
-  const text = await reading.catch((cause: unknown) => {
-    throw usage(`${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`)
-  })
-  try {
-    return JSON.parse(text)
-  } catch {
-    // The parser's message would quote the secret.
-    throw usage(`${file} is not JSON`)
-  }
 }

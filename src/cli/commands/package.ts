@@ -24,6 +24,7 @@ export function addPackage(program: Command, session: Session): void {
   const parent = program.command('package').description('Packages of a repository.')
   addList(parent, session)
   addOrigin(parent, session)
+  addRefresh(parent, session)
 }
 
 type ListOptions = Where & { readonly format?: string; readonly prefix?: string }
@@ -93,5 +94,35 @@ function addOrigin(parent: Command, session: Session): void {
         ['Upstream', restrictions.upstream],
       ])
       session.show(command, { restrictions }, known)
+    })
+}
+
+function addRefresh(parent: Command, session: Session): void {
+  inDomain(parent.command('refresh <package>'))
+    .description('Asks the upstream of a package now, and tells what changed there.')
+    .option('--repository <name>', 'the repository', DEFAULT_REPOSITORY)
+    .addHelpText(
+      'after',
+      examples('granary package refresh npm:lodash', 'granary package refresh pypi:requests --repository pypi-store'),
+    )
+    .action(async (text: string, { domain, domainOwner, repository }: Where, command: Command) => {
+      const client = await session.client(command)
+      const { format, name } = parsePackage(text)
+      const at = { domain, domainOwner, repository, format, ...splitName(name) }
+      const refreshed = await client.call(operations.refreshPackage, at)
+      const { state, isFirst, added, withdrawn, discouraged, encouraged } = refreshed
+      const [bad, good] = format === 'npm' ? ['Deprecated', 'No longer deprecated'] : ['Yanked', 'No longer yanked']
+      const isSame = [added, withdrawn, discouraged, encouraged].every(({ length }) => length === 0)
+      const known = facts([
+        ['Package', text],
+        ['From', refreshed.connection],
+        ['Versions', state === 'present' ? refreshed.versions : 'none: it has no such package'],
+        ['New', added.join(', ')],
+        ['Withdrawn', withdrawn.join(', ')],
+        [bad, discouraged.join(', ')],
+        [good, encouraged.join(', ')],
+        ['Changed', isFirst ? 'nothing was known of it before' : isSame ? 'nothing' : null],
+      ])
+      session.show(command, refreshed, known)
     })
 }

@@ -49,7 +49,10 @@ export function factsOf({ versions, time }: Packument, name: PackageName): Index
     if (!isObject(manifest) || semver.valid(version, { loose: true }) === null) continue
     const file = fileOf(name, version, manifest, instantOf(ownMember(time, version)))
     if (!file) continue
-    listed.push({ version, publishedAt: file.publishedAt, license: licenseOf(manifest) })
+    const { deprecated } = manifest
+    const discouraged = deprecated !== undefined && deprecated !== false && deprecated !== ''
+    const { publishedAt } = file
+    listed.push({ version, publishedAt, license: licenseOf(manifest), ...(discouraged && { discouraged }) })
     files.push(file)
   }
   return { versions: listed, files, serial: null }

@@ -112,7 +112,7 @@ describe('reading an index', () => {
   it('gives the facts of each version', () => {
     const { facts } = indexOf(PACKUMENT)
     expect(facts.versions).toEqual([
-      { version: '1.0.0', publishedAt: Date.parse(TIME['1.0.0']), license: 'MIT' },
+      { version: '1.0.0', publishedAt: Date.parse(TIME['1.0.0']), license: 'MIT', discouraged: true },
       { version: '1.1.0', publishedAt: Date.parse(TIME['1.1.0']), license: 'MIT' },
       { version: '2.0.0-rc.1', publishedAt: Date.parse(TIME['2.0.0-rc.1']), license: 'ISC' },
     ])

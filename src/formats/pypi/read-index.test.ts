@@ -47,7 +47,7 @@ describe('JSON pages', () => {
     expect(facts).toEqual({
       serial: 42,
       versions: [
-        { version: '1.0', publishedAt: Date.parse('2024-05-01T10:00:00.123Z'), license: null },
+        { version: '1.0', publishedAt: Date.parse('2024-05-01T10:00:00.123Z'), license: null, discouraged: true },
         { version: '2.0', publishedAt: null, license: null },
       ],
       files: [

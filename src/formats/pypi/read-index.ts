@@ -54,6 +54,7 @@ export const readDocument = (document: Uint8Array): ProjectPage =>
 
 function factsOf(page: ProjectPage, serial: number | null, name: PackageName): IndexFacts {
   const versions = new Map<string, { version: string; publishedAt: Instant | null }>()
+  const yanked = new Map<string, boolean>()
   // `1.0` and `1.0.0` are one version: whichever spelling comes first, the index's own list leading, stands for both.
   const see = (raw: string) => {
     const key = versionKey(raw)
@@ -66,10 +67,15 @@ function factsOf(page: ProjectPage, serial: number | null, name: PackageName): I
     const version = see(versionOf(file.filename, name))
     const publishedAt = file.uploadTime === null ? null : Date.parse(file.uploadTime)
     if (publishedAt !== null) version.publishedAt = Math.min(publishedAt, version.publishedAt ?? publishedAt)
+    yanked.set(version.version, (yanked.get(version.version) ?? true) && file.yanked !== false)
     return indexFile(file, version.version, publishedAt)
   })
   return {
-    versions: [...versions.values()].map((version): IndexVersion => ({ ...version, license: null })),
+    versions: [...versions.values()].map((version): IndexVersion => ({
+      ...version,
+      license: null,
+      ...(yanked.get(version.version) === true && { discouraged: true }),
+    })),
     files,
     serial,
   }

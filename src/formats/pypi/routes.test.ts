@@ -4,7 +4,7 @@ import { blake2b } from '@noble/hashes/blake2.js'
 import { describe, expect, it } from 'vitest'
 import { buildSdist, buildWheel, type BuiltFile, type Distribution } from '../../../test/support/wheel.ts'
 import { RegistryError } from '../../registry/errors.ts'
-import type { Caller, CachedIndex, Connection } from '../../registry/model.ts'
+import { UNLIMITED, type Caller, type CachedIndex, type Connection } from '../../registry/model.ts'
 import {
   parseAccountId,
   parseConnectionName,
@@ -12,6 +12,7 @@ import {
   parseRepositoryName,
   type PackageName,
 } from '../../registry/names.ts'
+import { packFacts } from '../../registry/packed-facts.ts'
 import type { ReadableBlob, Upstream } from '../../registry/ports.ts'
 import type { Scope } from '../../registry/scope.ts'
 import { createRegistry, type RequirePackageAction } from '../../registry/registry.ts'
@@ -36,6 +37,7 @@ const connection: Connection = {
   fileOrigins: [],
   credentials: null,
   builtIn: true,
+  ...UNLIMITED,
 }
 const repository = {
   domain: domain.name,
@@ -72,7 +74,7 @@ function upstreamWith(page: unknown, asked: string[]): Upstream {
       key: name.key,
       state: present ? 'present' : 'absent',
       document: parsed && { sha256: 'f'.repeat(64), size: parsed.document.length },
-      facts: parsed && parsed.facts,
+      facts: parsed && packFacts(parsed.facts),
       etag: null,
       lastModified: null,
       checkedAt: NOW,

@@ -92,10 +92,12 @@ const GRANARY = [
   'ListWebhooks',
   'PutRepositorySettings',
   'PutReservedPrefixes',
+  'RefreshPackage',
   'ReplayDeliveries',
   'RevokeAccessKey',
   'RevokeRoleSessions',
   'TestWebhook',
+  'UpdateConnection',
   'UpdateRole',
   'UpdateWebhook',
 ] as const

@@ -10,7 +10,8 @@ export type PackagePattern = {
 /** One text per version of a format, whatever its spelling: `1.0` and `1.0.0` are one version of PyPI. The format's knowledge. */
 export type VersionKey = (version: string) => string
 
-const names = (pattern: string, key: string): boolean =>
+/** Whether a normalised name is meant by another, or by a beginning that ends in `*`. */
+export const names = (pattern: string, key: string): boolean =>
   pattern.endsWith('*') ? key.startsWith(pattern.slice(0, -1)) : pattern === key
 
 // A pattern is asked about every version of an index; and one pattern is of one format, so it has one set of keys.

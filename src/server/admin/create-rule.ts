@@ -2,9 +2,9 @@ import { createRule } from '../../api/admin/curation.ts'
 import type { InputOf } from '../../api/operation.ts'
 import type { PackagePattern, Rule } from '../../registry/curation.ts'
 import { planCreateRule } from '../../registry/manage-domains.ts'
-import { parseRepositoryName, type FormatId } from '../../registry/names.ts'
+import { parseRepositoryName } from '../../registry/names.ts'
 import { handler, type ManagementParts } from '../handler.ts'
-import { parseWrittenName, parseWrittenPrefix } from '../package-names.ts'
+import { parseWrittenPattern } from '../package-names.ts'
 import { ruleJson } from './rule-json.ts'
 
 export const createRuleHandler = handler(createRule, async (input, { parts, target: { view }, manage }) => {
@@ -21,7 +21,8 @@ function normalizeRule(parts: ManagementParts, rule: GivenRule): Rule {
   const normalized = (patterns: readonly GivenPattern[]): readonly PackagePattern[] =>
     patterns.map(({ format, package: name, versions }) => ({
       format,
-      package: normalizePattern(parts, format, name),
+      // Rules compare normalised names: one that is spelled otherwise would hold nothing.
+      package: parseWrittenPattern(parts.formats, format, name),
       ...(versions !== undefined && { versions }),
     }))
   if (rule.kind === 'deny-list') return { ...rule, packages: normalized(rule.packages) }
@@ -33,11 +34,4 @@ function normalizeRule(parts: ManagementParts, rule: GivenRule): Rule {
     ...(except && { except: normalized(except) }),
     ...(reason !== undefined && { reason }),
   }
-}
-
-/** Rules compare normalised names: one that is spelled otherwise would hold nothing. */
-function normalizePattern({ formats }: ManagementParts, format: FormatId, pattern: string): string {
-  if (pattern === '*') return pattern
-  if (!pattern.endsWith('*')) return parseWrittenName(formats, format, pattern).key
-  return `${parseWrittenPrefix(formats, format, pattern.slice(0, -1))}*`
 }

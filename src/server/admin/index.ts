@@ -13,6 +13,7 @@ import { deleteRoleHandler } from './delete-role.ts'
 import { deleteRuleHandler } from './delete-rule.ts'
 import { deleteUserHandler } from './delete-user.ts'
 import { deleteWebhookHandler } from './delete-webhook.ts'
+import { describeConnectionsHandler } from './describe-connections.ts'
 import { describeDeliveryHandler } from './describe-delivery.ts'
 import { describeEventHandler } from './describe-event.ts'
 import { describeWebhookHandler } from './describe-webhook.ts'
@@ -36,6 +37,7 @@ import { listUsersHandler } from './list-users.ts'
 import { listWebhooksHandler } from './list-webhooks.ts'
 import { putRepositorySettingsHandler } from './put-repository-settings.ts'
 import { putReservedPrefixesHandler } from './put-reserved-prefixes.ts'
+import { refreshPackageHandler } from './refresh-package.ts'
 import { replayDeliveriesHandler } from './replay-deliveries.ts'
 import { replayDeliveryHandler } from './replay-delivery.ts'
 import { revokeAccessKeyHandler } from './revoke-access-key.ts'
@@ -43,6 +45,7 @@ import { revokeRoleSessionsHandler } from './revoke-role-sessions.ts'
 import { rotateWebhookSecretHandler } from './rotate-webhook-secret.ts'
 import { testEventPatternHandler } from './test-event-pattern.ts'
 import { testWebhookHandler } from './test-webhook.ts'
+import { updateConnectionHandler } from './update-connection.ts'
 import { updateRoleHandler } from './update-role.ts'
 import { updateWebhookHandler } from './update-webhook.ts'
 import { whoAmIHandler } from './who-am-i.ts'
@@ -63,6 +66,7 @@ export const adminHandlers: readonly Handler[] = [
   deleteRuleHandler,
   deleteUserHandler,
   deleteWebhookHandler,
+  describeConnectionsHandler,
   describeDeliveryHandler,
   describeEventHandler,
   describeWebhookHandler,
@@ -86,6 +90,7 @@ export const adminHandlers: readonly Handler[] = [
   putReservedPrefixesHandler,
   getRepositorySettingsHandler,
   putRepositorySettingsHandler,
+  refreshPackageHandler,
   replayDeliveriesHandler,
   replayDeliveryHandler,
   revokeAccessKeyHandler,
@@ -93,6 +98,7 @@ export const adminHandlers: readonly Handler[] = [
   rotateWebhookSecretHandler,
   testEventPatternHandler,
   testWebhookHandler,
+  updateConnectionHandler,
   updateRoleHandler,
   updateWebhookHandler,
   whoAmIHandler,

@@ -1,5 +1,5 @@
 import type { AccessKey, Account, Connection, Instant, User } from '../../registry/model.ts'
-import { arn } from '../../registry/names.ts'
+import { arn, displayName, packageNameOfKey, type FormatId, type PackageKey } from '../../registry/names.ts'
 
 // The core's things as `/api` writes them. Nothing sealed is among them.
 
@@ -23,11 +23,14 @@ export const accessKeyJson = ({ id, account, userName, createdAt, revokedAt }: A
   revokedAt: revokedAt === null ? null : timestamp(revokedAt),
 })
 
-export const connectionJson = ({ name, format, url, fileOrigins, credentials, builtIn }: Connection) => ({
-  name,
-  format,
-  url,
-  fileOrigins,
+export const connectionJson = ({ credentials, only, except, ...connection }: Connection) => ({
+  ...connection,
+  fileOrigins: [...connection.fileOrigins],
   hasCredentials: credentials !== null,
-  builtIn,
+  only: only.map((pattern) => writtenPattern(connection.format, pattern)),
+  except: except.map((pattern) => writtenPattern(connection.format, pattern)),
 })
+
+/** As people write it: `@acme/*` for the key `acme/*`. */
+const writtenPattern = (format: FormatId, pattern: string): string =>
+  displayName(packageNameOfKey(format, pattern as PackageKey))

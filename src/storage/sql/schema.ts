@@ -69,6 +69,10 @@ export type Database = {
     file_origins: Json
     credentials: Sealed | null
     built_in: Bit
+    enabled: Bit
+    timeout_ms: number | null
+    only_names: Json
+    except_names: Json
   }
   repository_upstreams: { domain: DomainName; repository: RepositoryName; position: number; upstream: RepositoryName }
   repository_connections: {

@@ -1,7 +1,8 @@
 import { createOutbound, type OutboundOptions } from '../../../src/outbound/outbound.ts'
-import type { Ecosystem } from '../../../src/registry/ecosystem.ts'
-import type { Connection, IndexFile } from '../../../src/registry/model.ts'
+import type { Ecosystem, ParsedIndex, ReceivedIndex } from '../../../src/registry/ecosystem.ts'
+import { UNLIMITED, type Connection, type IndexFile } from '../../../src/registry/model.ts'
 import { packageName, type ConnectionName, type FormatId, type PackageName } from '../../../src/registry/names.ts'
+import { packIndex } from '../../../src/registry/pack-index.ts'
 import type { BlobStore, ReadableBlob } from '../../../src/registry/ports.ts'
 import { memoryBlobs } from '../../../src/storage/blobs/memory.ts'
 import { openSqlite } from '../../../src/storage/sql/sqlite.ts'
@@ -23,6 +24,7 @@ export const connectionTo = (url: string, more: Partial<Connection> = {}): Conne
   fileOrigins: [],
   credentials: null,
   builtIn: false,
+  ...UNLIMITED,
   ...more,
 })
 
@@ -58,15 +60,18 @@ export const pypiFile = (
   ...more,
 })
 
-export const readJsonIndex: ReadIndex = async (_format, fetched) => {
-  const parsed = JSON.parse(Buffer.from(fetched.body).toString()) as {
+const readJsonIndex: ReadIndex = async (_format, received, _name, known) => packIndex(parseJson(received), known)
+
+export function parseJson({ pieces }: ReceivedIndex): ParsedIndex {
+  const document = Buffer.concat(pieces)
+  const parsed = JSON.parse(document.toString()) as {
     versions: object
     meta?: Record<string, unknown>
   }
   const versions = Array.isArray(parsed.versions) ? (parsed.versions as string[]) : Object.keys(parsed.versions)
   const serial = parsed.meta?.['_last-serial']
   return {
-    document: fetched.body,
+    document,
     facts: {
       versions: versions.map((version) => ({ version, publishedAt: null, license: null })),
       files: [],
@@ -86,6 +91,8 @@ const ecosystemOf = (format: FormatId): Ecosystem => ({
 
 export type Assembled = AsyncDisposable & {
   readonly upstream: ReturnType<typeof createUpstream>
+  /** Another process's, over the same stores. */
+  again(more: Partial<UpstreamOptions>): ReturnType<typeof createUpstream>
   readonly store: Awaited<ReturnType<typeof openSqlite>>
   readonly blobs: BlobStore
   readonly observed: Observation[]
@@ -109,7 +116,7 @@ export async function assembleUpstream(
   const mismatches: string[] = []
   const landedFailures: unknown[] = []
   const outbound = createOutbound({ allowPrivate: [], userAgent: 'granary-test', clock, ...options.outbound })
-  const upstream = createUpstream({
+  const parts: UpstreamOptions = {
     outbound,
     store,
     blobs,
@@ -122,9 +129,11 @@ export async function assembleUpstream(
     onMismatch: (_connection, file, reason) => void mismatches.push(`${file.file}: ${reason}`),
     onLandedFailure: (error) => void landedFailures.push(error),
     limits: { retryDelayMs: 5, ...options.limits },
-  })
+  }
+  const upstream = createUpstream(parts)
   return {
     upstream,
+    again: (more) => createUpstream({ ...parts, ...more }),
     store,
     blobs,
     observed,

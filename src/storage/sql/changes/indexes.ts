@@ -1,5 +1,3 @@
-import { promisify } from 'node:util'
-import { zstdCompress } from 'node:zlib'
 import type { Instant } from '../../../registry/model.ts'
 import type { ConnectionName } from '../../../registry/names.ts'
 import { statement, type Statement } from '../executor.ts'
@@ -7,17 +5,13 @@ import type { Queries } from '../schema.ts'
 import { registerBlob, releaseBlobs } from './blobs.ts'
 import type { ChangeOf, Plans } from './plan.ts'
 
-const compress = promisify(zstdCompress)
-
 const KEY = ['connection', 'format', 'package'] as const
 
 export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car'> = {
   'put-index': {
     moves: 'none',
-    // Facts of large packages are megabytes: they are compressed off this thread, before the transaction begins.
-    statements: async (queries, change) => {
-      const { index, facts } = change
-      const compressed = facts === null ? null : await compress(JSON.stringify(facts))
+    statements: (queries, change) => {
+      const { index } = change
       const replaced = queries
         .selectFrom('indexes')
         .select('document_sha256')
@@ -26,7 +20,7 @@ export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car'> =
         releaseBlobs(queries, replaced, index.checkedAt),
         ...(index.document ? [registerBlob(queries, index.document, index.checkedAt)] : []),
         putIndex(queries, change),
-        putFacts(queries, change, compressed),
+        putFacts(queries, change),
       ]
     },
   },
@@ -85,7 +79,7 @@ function putIndex(queries: Queries, { index }: ChangeOf<'put-index'>): Statement
   )
 }
 
-function putFacts(queries: Queries, { index }: ChangeOf<'put-index'>, facts: Uint8Array | null): Statement {
+function putFacts(queries: Queries, { index, facts }: ChangeOf<'put-index'>): Statement {
   const key = { connection: index.connection, format: index.format, package: index.key }
   if (facts === null) return statement(queries.deleteFrom('index_facts').where((eb) => eb.and(key)))
   return statement(

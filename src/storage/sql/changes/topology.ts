@@ -1,5 +1,5 @@
 import { RegistryError } from '../../../registry/errors.ts'
-import type { Repository } from '../../../registry/model.ts'
+import type { Connection, Repository } from '../../../registry/model.ts'
 import type { DomainName, RepositoryName } from '../../../registry/names.ts'
 import { statement, type Statement } from '../executor.ts'
 import type { Queries } from '../schema.ts'
@@ -16,6 +16,7 @@ export const topologyChanges: Plans<
   | 'set-repository-settings'
   | 'delete-repository'
   | 'create-connection'
+  | 'set-connection'
   | 'delete-connection'
   | 'create-rule'
   | 'delete-rule'
@@ -132,15 +133,23 @@ export const topologyChanges: Plans<
         queries.insertInto('connections').values({
           name: connection.name,
           format: connection.format,
-          url: connection.url,
-          file_origins: JSON.stringify(connection.fileOrigins),
-          credentials: connection.credentials,
           built_in: connection.builtIn ? 1 : 0,
+          ...columnsOf(connection),
         }),
         { duplicate: exists('The connection', connection.name) },
       ),
       // What an earlier connection of the name said is another registry's word.
       ...forgetIndexesOf(queries, connection.name, now),
+    ],
+  },
+  'set-connection': {
+    moves: 'topology',
+    statements: (queries, { connection, leadsElsewhere, plannedAt }, now) => [
+      topologyIsStill(queries, plannedAt),
+      ...(leadsElsewhere ? forgetIndexesOf(queries, connection.name, now) : []),
+      statement(queries.updateTable('connections').set(columnsOf(connection)).where('name', '=', connection.name), {
+        none: missing('The connection', connection.name),
+      }),
     ],
   },
   'delete-connection': {
@@ -214,3 +223,13 @@ function sourcesOf(queries: Queries, { domain, name, upstreams, connections }: R
     ),
   ]
 }
+
+const columnsOf = (connection: Connection) => ({
+  url: connection.url,
+  file_origins: JSON.stringify(connection.fileOrigins),
+  credentials: connection.credentials,
+  enabled: connection.enabled ? (1 as const) : (0 as const),
+  timeout_ms: connection.timeoutMs,
+  only_names: JSON.stringify(connection.only),
+  except_names: JSON.stringify(connection.except),
+})

@@ -5,10 +5,11 @@ import type { Queries } from '../schema.ts'
 import { first } from './0001-first.ts'
 import { rolesPoliciesWebhooks } from './0002-roles-policies-webhooks.ts'
 import { repositorySettings } from './0003-repository-settings.ts'
+import { connectionLimits } from './0004-connection-limits.ts'
 import { WORDS, type Migration } from './migration.ts'
 
 /** In order; numbers count up from 1. */
-export const MIGRATIONS: readonly Migration[] = [first, rolesPoliciesWebhooks, repositorySettings]
+export const MIGRATIONS: readonly Migration[] = [first, rolesPoliciesWebhooks, repositorySettings, connectionLimits]
 
 const latest = (migrations: readonly Migration[]): number => migrations.at(-1)?.number ?? 0
 

@@ -1,25 +1,21 @@
-import { promisify } from 'node:util'
-import { zstdDecompress } from 'node:zlib'
 import { ByteLru } from '../../../registry/byte-lru.ts'
-import type { IndexFacts } from '../../../registry/model.ts'
+import type { PackedFacts } from '../../../registry/model.ts'
 import type { IndexReads } from '../../../registry/ports.ts'
 import type { Source } from './source.ts'
 
-const decompress = promisify(zstdDecompress)
-
-/** Decoded facts take about ten times what they take compressed; this bounds the latter. */
-const MOST_COMPRESSED_BYTES = 2_000_000
+/** Unpacked facts take about ten times what they take packed; this bounds the latter. */
+const MOST_PACKED_BYTES = 2_000_000
 
 export function indexReads({ executor, queries }: Source): IndexReads {
-  // Two hundred clients that ask for one new file need the same facts at the same moment: they are decoded once.
-  const decoded = new ByteLru<Promise<IndexFacts>>(MOST_COMPRESSED_BYTES)
-  const decode = (revisionOf: string, facts: Uint8Array): Promise<IndexFacts> => {
-    const known = decoded.get(revisionOf)
+  // The same facts are the same object each time: what was unpacked of them is known by it (packed-facts.ts).
+  const kept = new ByteLru<PackedFacts>(MOST_PACKED_BYTES)
+  const same = (revisionOf: string, facts: PackedFacts): PackedFacts => {
+    const known = kept.get(revisionOf)
     if (known) return known
-    const decoding = decompress(facts).then((json) => JSON.parse(json.toString('utf8')) as IndexFacts)
-    decoded.set(revisionOf, decoding, facts.byteLength)
-    decoding.catch(() => decoded.delete(revisionOf))
-    return decoding
+    // Of its own memory: a driver's may be a view of much more, all of which would be kept, and cross to other threads.
+    const own = new Uint8Array(facts)
+    kept.set(revisionOf, own, own.byteLength)
+    return own
   }
   return {
     async findIndex(connection, format, key) {
@@ -54,7 +50,7 @@ export function indexReads({ executor, queries }: Source): IndexReads {
           row.document_sha256 === null || row.document_size === null
             ? null
             : { sha256: row.document_sha256, size: row.document_size },
-        facts: row.facts && (await decode(`${connection} ${format} ${key} ${row.revision}`, row.facts)),
+        facts: row.facts && same(`${connection} ${format} ${key} ${row.revision}`, row.facts),
         etag: row.etag,
         lastModified: row.last_modified,
         checkedAt: row.checked_at,

@@ -81,6 +81,10 @@ const connectionOf = (row: Selectable<Database['connections']>): Connection => (
   fileOrigins: JSON.parse(row.file_origins),
   credentials: row.credentials,
   builtIn: row.built_in === 1,
+  enabled: row.enabled === 1,
+  timeoutMs: row.timeout_ms,
+  only: JSON.parse(row.only_names),
+  except: JSON.parse(row.except_names),
 })
 
 /** One or all of a domain's repositories, by name, with what they draw from. */

@@ -1,4 +1,4 @@
-import type { IndexFacts, Instant } from '../registry/model.ts'
+import type { IndexFacts, Instant } from './model.ts'
 
 /**
  * Where an index does not say when something was published, it counts as published when it was first seen here: rules about age

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { IndexFacts, IndexFile, Instant } from '../registry/model.ts'
+import type { IndexFacts, IndexFile, Instant } from './model.ts'
 import { withFirstSeen } from './first-seen.ts'
 
 const NOW = 1_000_000
