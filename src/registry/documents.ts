@@ -6,7 +6,7 @@ import { mayAskUpstream } from './origin.ts'
 import { notFound, originFacts, outageOf, refuseHeld, type ReadParts } from './read.ts'
 import type { Scope } from './scope.ts'
 import { findVersion } from './packed-facts.ts'
-import { connectionsAlong, connectionsOfFormat, searchPath } from './topology.ts'
+import { connectionsAlong, connectionsOfFormat, mayBeAsked, searchPath } from './topology.ts'
 
 // The doors for what registries keep beside packages: documents about one version, documents about the registry itself, and
 // questions about packages. The same policy stands in them as in the doors of read.ts; see decision 0016.
@@ -48,7 +48,8 @@ export async function readVersionDocument(
   const missing = notFound(name, `The document ${path}`)
   if (!mayAskUpstream(await originFacts(parts, scope, name), along)) throw missing
   const retained = held.find(({ origin }) => origin === 'EXTERNAL')
-  const source = (await findListed(parts, scope, name, version, along, options, retained)) ?? sourceOf(scope, retained)
+  const source =
+    (await findListed(parts, scope, name, version, along, options, retained)) ?? sourceOf(scope, name, retained)
   if (!source) throw missing
   refuseHeld(parts, scope, name, { ...factsOf(name, source.facts), origin: 'EXTERNAL' }, parts.clock.now())
   // What was fetched stays, and so does what was said about it, also where the upstream has neither any more.
@@ -83,10 +84,10 @@ async function findListed(
   return undefined
 }
 
-/** Where a version that was fetched came from; undefined where that connection is gone. */
-function sourceOf({ view }: Scope, retained: PackageVersion | undefined): Source | undefined {
+/** Where a version that was fetched came from; undefined where that connection is gone, or may hear of the name no more. */
+function sourceOf({ view }: Scope, name: PackageName, retained: PackageVersion | undefined): Source | undefined {
   const connection = retained && view.connections.get(retained.entryPoint as ConnectionName)
-  return retained && connection && { connection, facts: retained }
+  return retained && connection && mayBeAsked(connection, name.key) ? { connection, facts: retained } : undefined
 }
 
 const factsOf = ({ format, key }: PackageName, { version, publishedAt, license }: IndexVersion) => ({

@@ -1,7 +1,7 @@
 import { zstdCompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { IndexFacts, IndexFile } from './model.ts'
-import { findFile, hasVersion, packFacts, unpackFacts } from './packed-facts.ts'
+import { findFile, findFiles, hasVersion, packFacts, unpackFacts } from './packed-facts.ts'
 
 const NAMES = [
   'a-1.0.0.tgz',
@@ -40,6 +40,13 @@ describe.each([
 ])('facts, %s', (_, packed) => {
   it('come back whole', () => {
     expect(unpackFacts(packed)).toEqual(facts)
+  })
+
+  it('have the files of several names, found in one look', async () => {
+    const wanted = NAMES.filter((_, at) => at % 2 === 0)
+    expect(await findFiles(packed, new Set([...wanted, 'neither']))).toEqual(wanted.map((name) => file(name)))
+    expect(await findFiles(packed, new Set(NAMES))).toEqual(facts.files)
+    expect(await findFiles(packed, new Set())).toEqual([])
   })
 
   it.each(NAMES)('have the file %j and its version', async (name) => {

@@ -110,7 +110,7 @@ export const connectionsOfFormat = (
   )
 
 /** By what it is for. One that is disabled still owns its names: that nobody else is asked for them in its place is the point. */
-function mayBeAsked({ only, except }: Connection, key: PackageKey): boolean {
+export function mayBeAsked({ only, except }: Connection, key: PackageKey): boolean {
   const isMeant = (pattern: string) => names(pattern, key)
   return (only.length === 0 || only.some(isMeant)) && !except.some(isMeant)
 }

@@ -63,9 +63,18 @@ describe('a connection that is for some packages', () => {
     for (const name of others) {
       expect(await (await packument(name)).text(), name).toContain('of the second')
       expect((await tarball(name)).status, name).toBe(200)
+      await (await registry.fetch(`/npm/local/main/-/npm/v1/attestations/${name.replace('/', '%2f')}@1.0.0`)).text()
     }
-    // By no way: index, version manifest, file.
+    // By no way: index, version manifest, file, attestations.
     expect(partner.requests).toHaveLength(heard)
+    const audit = await registry.fetch('/npm/local/main/-/npm/v1/security/advisories/bulk', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(Object.fromEntries([...its, ...others].map((name) => [name, ['1.0.0']]))),
+    })
+    expect(audit.status).toBe(200)
+    const asked = partner.requests.slice(heard).map(({ body }) => Object.keys(JSON.parse(String(body)) as object))
+    expect(asked).toEqual([its])
   })
 
   it('refuses patterns that mean no names', async () => {
@@ -81,6 +90,7 @@ describe('a connection that is for some packages', () => {
     const again = await tarball('@partner/ui')
     expect(Buffer.from(await again.arrayBuffer())).toEqual(bytes)
     expect(await (await packument('@partner/ui')).text()).toContain('1.0.0')
+    await (await registry.fetch('/npm/local/main/-/npm/v1/attestations/@partner%2fui@1.0.0')).text()
     expect(partner.requests).toHaveLength(heard)
   })
 })
