@@ -70,7 +70,12 @@ export type RequestContext = {
     name: PackageName,
     form: string,
     /** askUpstream false: answer from what is here, tell no upstream the name. fresh: the client wants no stale copy. */
-    options?: { readonly askUpstream?: boolean; readonly fresh?: boolean },
+    options?: {
+      readonly askUpstream?: boolean
+      readonly fresh?: boolean
+      /** In place of the one that the client wants: for a handler that makes something of the bytes. */
+      readonly encoding?: ContentEncoding
+    },
   ): Promise<KeptAnswer>
   /** Ends the whole request; milliseconds since 1970. */
   readonly deadline: Instant
@@ -88,6 +93,8 @@ export type KeptAnswer = {
   /** Shown to people by clients that can: npm's `npm-notice`. */
   readonly notice: string | null
   readonly lastModified: Instant | null
+  /** What the document says of itself in its head: PyPI's serial. */
+  readonly headers?: Readonly<Record<string, string>>
   /** It is what the upstream said earlier: it could not be asked, or is asked behind this answer. */
   readonly stale: boolean
 }
@@ -117,6 +124,12 @@ export type Answer =
       readonly status: number
       readonly body: string
       readonly headers?: Readonly<Record<string, string>>
+    }
+  | {
+      /** Text that is sent as it is made, however much it becomes. */
+      readonly kind: 'stream'
+      readonly pieces: AsyncIterable<string>
+      readonly headers: Readonly<Record<string, string>>
     }
   | { readonly kind: 'redirect'; readonly status: 301 | 308; readonly location: string }
 
@@ -154,6 +167,8 @@ export type Rendered =
       readonly contentType: string
       readonly notice: string | null
       readonly lastModified: Instant | null
+      /** As `KeptAnswer.headers`. */
+      readonly headers?: Readonly<Record<string, string>>
       /** When time alone makes it wrong (a held version comes of age); null for never. */
       readonly expiresAt: Instant | null
     }

@@ -185,7 +185,7 @@ function contextOf(
     registry: parts.registry,
     deadline,
     async kept(name, form, options = {}) {
-      const encoding = negotiateEncoding(request.headers['accept-encoding'] as string | undefined)
+      const encoding = options.encoding ?? negotiateEncoding(request.headers['accept-encoding'] as string | undefined)
       const { answer, status } = await parts.kept.read({ format, scope, name, form, encoding, endpoint }, read, {
         deadline,
         askUpstream: options.askUpstream ?? true,
