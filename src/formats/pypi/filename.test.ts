@@ -23,12 +23,12 @@ describe('kinds', () => {
 
 describe('names of wheels', () => {
   it.each([
-    ['hello_world-1.0-py3-none-any.whl', { name: 'hello_world', version: '1.0' }],
-    ['torch-2.4.0+cu121-cp311-cp311-linux_x86_64.whl', { name: 'torch', version: '2.4.0+cu121' }],
-    ['hello-1.0-1build-py2.py3-none-any.whl', { name: 'hello', version: '1.0' }],
+    ['hello_world-1.0-py3-none-any.whl', { name: 'hello_world', version: '1.0', python: 'py3' }],
+    ['torch-2.4.0+cu121-cp311-cp311-linux_x86_64.whl', { name: 'torch', version: '2.4.0+cu121', python: 'cp311' }],
+    ['hello-1.0-1build-py2.py3-none-any.whl', { name: 'hello', version: '1.0', python: 'py2.py3' }],
     [
       'Zope.Interface-5.0-cp39-cp39-manylinux_2_17_x86_64.manylinux2014_x86_64.whl',
-      { name: 'Zope.Interface', version: '5.0' },
+      { name: 'Zope.Interface', version: '5.0', python: 'cp39' },
     ],
     ['hello-1.0-build-py3-none-any.whl', undefined],
     ['hello-1.0-py3-none.whl', undefined],

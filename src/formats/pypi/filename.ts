@@ -34,7 +34,12 @@ function split(file: string): { readonly stem: string; readonly suffix: string; 
 /** What kind of distribution a file is by its name; undefined for what is none. */
 export const kindOf = (file: string): FileKind | undefined => split(file)?.kind
 
-export type WheelName = { readonly name: string; readonly version: string }
+export type WheelName = {
+  readonly name: string
+  readonly version: string
+  /** `py3`, `cp311` */
+  readonly python: string
+}
 
 /** PEP 427: name-version(-build)?-python-abi-platform, the build tag starting with a digit. */
 export function parseWheelName(file: string): WheelName | undefined {
@@ -42,11 +47,11 @@ export function parseWheelName(file: string): WheelName | undefined {
   if (name === undefined || version === undefined) return undefined
   if (tags.length !== 3 && !(tags.length === 4 && /^\d/.test(tags[0] ?? ''))) return undefined
   if (!tags.every((tag) => /^[\w.]+$/.test(tag))) return undefined
-  return { name, version }
+  return { name, version, python: tags.at(-3) ?? '' }
 }
 
 /** Every way to read a file name as name-version, the longest name first; a wheel's has one. */
-function readingsOf(file: string): readonly WheelName[] {
+function readingsOf(file: string): readonly Pick<WheelName, 'name' | 'version'>[] {
   const parts = split(file)
   const wheel = parts && parseWheelName(file)
   if (wheel) return [wheel]

@@ -3,7 +3,7 @@ import { curate } from '../../registry/curation.ts'
 import { isOtherThan } from '../../registry/departures.ts'
 import type { Asset, Instant, PackageVersion } from '../../registry/model.ts'
 import { readAssetMetadata } from './asset-metadata.ts'
-import type { PageFile, ProjectPage, ProjectStatus } from './page.ts'
+import type { MoreKeys, PageFile, ProjectPage, ProjectStatus } from './page.ts'
 import { pathOfDigest } from './path.ts'
 import { readDocument } from './read-index.ts'
 import { compareVersions, versionKey } from './version.ts'
@@ -22,18 +22,22 @@ export type Listing = {
   readonly versions: readonly string[]
   readonly status: ProjectStatus | null
   readonly serial: number | null
+  /** What other standards add to the page in JSON. */
+  readonly more: MoreKeys
+  /** Why versions are left out that a rule holds back, by version. One that is listed all the same has held files. */
+  readonly held: ReadonlyMap<string, ReadonlySet<string>>
   /** When the next held version comes of age. */
   readonly expiresAt: Instant | null
 }
 
-type Refused = Extract<Rendered, { kind: 'refused' }>
+export type Refused = Extract<Rendered, { kind: 'refused' }>
 
 export function listProject(input: RenderInput): Listing | Refused {
   const curation = startCuration(input)
   const hosted = hostedFiles(input, curation)
   const page = input.index && readDocument(input.index.document)
-  const indexed = page ? indexFiles(input, page, curation, hosted.taken) : []
-  const files = [...hosted.files, ...indexed, ...withdrawnFiles(input, page, curation, hosted.taken)]
+  const upstream = isQuarantined(page) ? [] : upstreamFiles(input, page, curation, hosted)
+  const files = [...hosted.files, ...upstream]
   const versions = [...new Set([...files.map((file) => file.version), ...filelessVersions(input, curation)])]
   if (versions.length === 0 && curation.held.size > 0)
     return { kind: 'refused', code: 'held', message: heldMessage(input, curation) }
@@ -47,9 +51,14 @@ export function listProject(input: RenderInput): Listing | Refused {
     versions: distinct,
     status: page?.status ?? null,
     serial: page?.serial ?? null,
+    more: page?.more ?? {},
+    held: curation.held,
     expiresAt: curation.expiresAt(),
   }
 }
+
+/** PEP 792: such a project offers no files, so none of those either that were fetched before. By their addresses they are still to be had. */
+const isQuarantined = (page: ProjectPage | null): boolean => page?.status?.status === 'quarantined'
 
 /** In rising order, one spelling each. */
 function distinctVersions(versions: readonly string[]): readonly string[] {
@@ -112,8 +121,15 @@ function heldMessage({ name }: RenderInput, { held }: Curation): string {
 
 // ---------------------------------------------------------------------------------------------------- files
 
-/** `taken` has every hosted file's name, listed or not: the index's file of that name is out of reach. */
-function hostedFiles({ hosted }: RenderInput, curation: Curation) {
+type Hosted = {
+  readonly files: readonly ListedFile[]
+  /** Every hosted file's name, listed or not: the index's file of that name is out of reach. */
+  readonly taken: ReadonlySet<string>
+  /** Keys of the hosted versions. */
+  readonly versions: ReadonlySet<string>
+}
+
+function hostedFiles({ hosted }: RenderInput, curation: Curation): Hosted {
   const taken = new Set<string>()
   const owners = new Map<string, string>()
   const files: ListedFile[] = []
@@ -129,7 +145,7 @@ function hostedFiles({ hosted }: RenderInput, curation: Curation) {
       taken.add(asset.file)
     }
   }
-  return { files, taken }
+  return { files, taken, versions: new Set(owners.keys()) }
 }
 
 const factsOf = ({ version, publishedAt, license, origin }: PackageVersion): Judged => ({
@@ -180,11 +196,21 @@ function retainedFiles({ retained = [] }: RenderInput): ReadonlyMap<string, Reta
   return files
 }
 
+const upstreamFiles = (
+  input: RenderInput,
+  page: ProjectPage | null,
+  curation: Curation,
+  hosted: Hosted,
+): readonly ListedFile[] => [
+  ...(page ? indexFiles(input, page, curation, hosted) : []),
+  ...withdrawnFiles(input, page, curation, hosted),
+]
+
 function withdrawnFiles(
   input: RenderInput,
   page: ProjectPage | null,
   curation: Curation,
-  taken: ReadonlySet<string>,
+  { taken }: Hosted,
 ): readonly ListedFile[] {
   const listed = new Set(page?.files.map(({ filename }) => filename))
   return [...retainedFiles(input).values()].flatMap(({ version, asset }) => {
@@ -198,7 +224,7 @@ function indexFiles(
   input: RenderInput,
   page: ProjectPage,
   curation: Curation,
-  taken: ReadonlySet<string>,
+  { taken, versions: hosted }: Hosted,
 ): readonly ListedFile[] {
   const { facts, counts } = indexOf(input)
   const versions = new Map(facts.versions.map((version) => [version.version, version]))
@@ -220,10 +246,20 @@ function indexFiles(
     if (!curation.allows(judged)) return []
     const isAsKept = !kept || (isWithdrawn(kept.asset) && !isOtherThan(kept.asset.digests, file.hashes))
     return isAsKept
-      ? [{ ...file, version: fact.version, path: fact.path }]
+      ? [
+          {
+            ...file,
+            version: fact.version,
+            path: fact.path,
+            ...(hosted.has(versionKey(fact.version)) && WITHOUT_PROVENANCE),
+          },
+        ]
       : [{ ...retainedFile(kept.version, kept.asset), yanked: file.yanked }]
   })
 }
+
+/** Documents about a version that is hosted here are asked of nobody else. */
+const WITHOUT_PROVENANCE = { provenance: null } as const
 
 /** Where the index says that there is no such project, the last page is what is shown; all of a version that was kept is withdrawn then. */
 function withdrawnVersions({ index, retained = [] }: RenderInput): (version: string) => boolean {

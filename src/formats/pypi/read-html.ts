@@ -34,7 +34,7 @@ type Found = {
 export function readHtml(text: string, url: string): ProjectPage {
   const found = scan(text)
   const base = (found.base === undefined ? undefined : URL.parse(found.base, url)?.href) ?? url
-  const files = found.anchors.flatMap((anchor) => readAnchor(anchor, base))
+  const files = found.anchors.flatMap((anchor) => readAnchor(anchor, base, url))
   if (files.length === 0 && !looksLikeAnIndex(found)) {
     throw new RegistryError(
       'upstream_down',
@@ -90,7 +90,8 @@ function scan(text: string): Found {
   return { anchors, base, meta, heading }
 }
 
-function readAnchor({ attributes, text }: Anchor, base: string): readonly PageFile[] {
+/** `base` is what the hrefs are relative to; `page` where they stand. */
+function readAnchor({ attributes, text }: Anchor, base: string, page: string): readonly PageFile[] {
   const href = attributes['href']?.trim()
   const url = href === undefined ? undefined : readUrl(href, base)
   const filename = url && fileNameOf(url, text.trim())
@@ -107,7 +108,7 @@ function readAnchor({ attributes, text }: Anchor, base: string): readonly PageFi
       uploadTime: readUploadTime(attributes['data-upload-time']),
       yanked: yanked === '' ? true : (yanked ?? false),
       coreMetadata: coreMetadataOf(filename, readCoreMetadata(attributes)),
-      provenance: readProvenance(attributes['data-provenance']),
+      provenance: readProvenance(attributes['data-provenance'], page),
     },
   ]
 }
