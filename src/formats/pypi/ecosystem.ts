@@ -10,7 +10,7 @@ export const ecosystem: Ecosystem = {
   indexAccept: 'application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01',
   compareVersions,
   versionKey,
-  checkDocument,
   // The same for all: a type that names an archive's compression invites clients to undo it.
   fileType: (file) => (file.endsWith('.metadata') ? 'text/plain; charset=utf-8' : 'application/octet-stream'),
+  checkDocument,
 }

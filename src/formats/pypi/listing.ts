@@ -196,15 +196,20 @@ function retainedFiles({ retained = [] }: RenderInput): ReadonlyMap<string, Reta
   return files
 }
 
-const upstreamFiles = (
+function upstreamFiles(
   input: RenderInput,
   page: ProjectPage | null,
   curation: Curation,
   hosted: Hosted,
-): readonly ListedFile[] => [
-  ...(page ? indexFiles(input, page, curation, hosted) : []),
-  ...withdrawnFiles(input, page, curation, hosted),
-]
+): readonly ListedFile[] {
+  const files = [
+    ...(page ? indexFiles(input, page, curation, hosted) : []),
+    ...withdrawnFiles(input, page, curation, hosted),
+  ]
+  // Documents about a version that is hosted here are asked of nobody else.
+  const isHosted = ({ version }: ListedFile) => hosted.versions.size > 0 && hosted.versions.has(versionKey(version))
+  return files.map((file) => (isHosted(file) ? { ...file, provenance: null } : file))
+}
 
 function withdrawnFiles(
   input: RenderInput,
@@ -224,7 +229,7 @@ function indexFiles(
   input: RenderInput,
   page: ProjectPage,
   curation: Curation,
-  { taken, versions: hosted }: Hosted,
+  { taken }: Hosted,
 ): readonly ListedFile[] {
   const { facts, counts } = indexOf(input)
   const versions = new Map(facts.versions.map((version) => [version.version, version]))
@@ -246,20 +251,10 @@ function indexFiles(
     if (!curation.allows(judged)) return []
     const isAsKept = !kept || (isWithdrawn(kept.asset) && !isOtherThan(kept.asset.digests, file.hashes))
     return isAsKept
-      ? [
-          {
-            ...file,
-            version: fact.version,
-            path: fact.path,
-            ...(hosted.has(versionKey(fact.version)) && WITHOUT_PROVENANCE),
-          },
-        ]
+      ? [{ ...file, version: fact.version, path: fact.path }]
       : [{ ...retainedFile(kept.version, kept.asset), yanked: file.yanked }]
   })
 }
-
-/** Documents about a version that is hosted here are asked of nobody else. */
-const WITHOUT_PROVENANCE = { provenance: null } as const
 
 /** Where the index says that there is no such project, the last page is what is shown; all of a version that was kept is withdrawn then. */
 function withdrawnVersions({ index, retained = [] }: RenderInput): (version: string) => boolean {

@@ -52,10 +52,10 @@ export type PypiUpstream = LoopbackServer & {
   yank(name: string, version: string, reason?: string): void
   /** Takes one version or the whole project away. Files stay reachable by URL, as they do in public. */
   remove(name: string, version?: string): void
-  /** PEP 792; active until then. */
-  setStatus(name: string, status: string, reason?: string): void
   /** What `X-PyPI-Last-Serial` says from now on; it rises by one with each change otherwise. */
   setSerial(serial: number): void
+  /** PEP 792; active until then. */
+  setStatus(name: string, status: string, reason?: string): void
 }
 
 type Entry = {
@@ -162,12 +162,12 @@ export async function startPypiUpstream(options: { filesApart?: boolean } = {}):
       else projects.delete(key)
       serial += 1
     },
+    setSerial(value) {
+      serial = value
+    },
     setStatus(name, status, reason) {
       statuses.set(normalised(name), { status, ...(reason !== undefined && { reason }) })
       serial += 1
-    },
-    setSerial(value) {
-      serial = value
     },
     async [Symbol.asyncDispose]() {
       await index[Symbol.asyncDispose]()
