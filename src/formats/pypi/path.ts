@@ -33,9 +33,9 @@ export function parsePath(raw: string): Target {
   return legacyAt(decoded) ?? (slash ? undefined : provenanceAt(decoded)) ?? { at: 'nothing' }
 }
 
-/** As the public index has it; pip-tools puts `pypi` behind the last slash of the index's address, so behind `simple/`. */
+/** As the public index has it; older versions of pip-tools put `pypi` behind the last slash of the index's address, so behind `simple/`. */
 const LEGACY = /^(?:simple\/)?pypi\/(?<project>[^/]+)(?:\/(?<version>[^/]+))?\/json$/
-/** As Renovate asks. */
+/** As Renovate and pip-tools ask. */
 const SHORT_LEGACY = /^(?<project>[^/]+)\/json$/
 
 function legacyAt(path: string): Target | undefined {
