@@ -1,3 +1,5 @@
+import { versionKey } from './version.ts'
+
 // What is rendered of a project besides its page: the JSON API's document, and where a file's attestations lie. Each has a word,
 // with what is asked in it, which is part of the key that the answer is kept under.
 
@@ -8,10 +10,13 @@ export type Form =
   | { readonly of: 'provenance'; readonly version: string; readonly file: string }
 
 export const legacyForm = (version: string | null): string =>
-  version === null ? 'legacy-json' : `legacy-json:${encodeURIComponent(version)}`
+  version === null ? 'legacy-json' : `legacy-json:${spelledOnce(version)}`
 
 export const provenanceForm = (version: string, file: string): string =>
-  `provenance:${encodeURIComponent(version)}:${encodeURIComponent(file)}`
+  `provenance:${spelledOnce(version)}:${encodeURIComponent(file)}`
+
+/** One answer is kept of a version, however many ways there are to write it. */
+const spelledOnce = (version: string): string => encodeURIComponent(versionKey(version))
 
 export function parseForm(form: string): Form {
   const [of, version, file] = form.split(':').map(decodeURIComponent)

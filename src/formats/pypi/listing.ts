@@ -1,7 +1,7 @@
 import type { RenderInput, Rendered } from '../format.ts'
 import { curate } from '../../registry/curation.ts'
 import { isOtherThan } from '../../registry/departures.ts'
-import type { Asset, Instant, PackageVersion } from '../../registry/model.ts'
+import type { Asset, Hex, Instant, PackageVersion } from '../../registry/model.ts'
 import { readAssetMetadata } from './asset-metadata.ts'
 import type { MoreKeys, PageFile, ProjectPage, ProjectStatus } from './page.ts'
 import { pathOfDigest } from './path.ts'
@@ -13,6 +13,8 @@ export type ListedFile = Omit<PageFile, 'url'> & {
   readonly version: string
   /** Below the endpoint, decoded. */
   readonly path: string
+  /** Of what is published here. */
+  readonly blake2b?: Hex
 }
 
 /** What both forms of a page say: hosted files and the index's, without what is held back, in the order of versions. */
@@ -158,7 +160,7 @@ const factsOf = ({ version, publishedAt, license, origin }: PackageVersion): Jud
 const isWithdrawn = ({ departure }: Asset): boolean => departure?.is === 'withdrawn'
 
 function hostedFile({ version }: PackageVersion, asset: Asset): ListedFile {
-  const { sha256, sha512, sha1, md5 } = asset.digests
+  const { sha256, sha512, sha1, md5, blake2b } = asset.digests
   return {
     filename: asset.file,
     version,
@@ -170,6 +172,7 @@ function hostedFile({ version }: PackageVersion, asset: Asset): ListedFile {
     yanked: false,
     coreMetadata: asset.sideCar && { sha256: asset.sideCar.sha256 },
     provenance: null,
+    ...(blake2b && { blake2b }),
   }
 }
 
@@ -236,7 +239,7 @@ function indexFiles(
   const offered = new Map(facts.files.map((file) => [file.file, file]))
   const retained = retainedFiles(input)
   const isGone = withdrawnVersions(input)
-  return page.files.flatMap((file) => {
+  return page.files.flatMap((file): readonly ListedFile[] => {
     const fact = offered.get(file.filename)
     if (!fact || fact.path === null || !counts(fact.version) || taken.has(file.filename)) return []
     const version = versions.get(fact.version)

@@ -33,6 +33,12 @@ type Found = {
 /** `url` is where the page was found. Throws `upstream_down` for HTML that is no index: a log-in page, an error, a portal. */
 export function readHtml(text: string, url: string): ProjectPage {
   const found = scan(text)
+  const version = found.meta.get('repository-version') ?? '1.0'
+  if (!version.startsWith('1.'))
+    throw new RegistryError(
+      'upstream_down',
+      `The upstream index answered with a page of version ${version.slice(0, 20)} of the simple API`,
+    )
   const base = (found.base === undefined ? undefined : URL.parse(found.base, url)?.href) ?? url
   const files = found.anchors.flatMap((anchor) => readAnchor(anchor, base, url))
   if (files.length === 0 && !looksLikeAnIndex(found)) {

@@ -188,8 +188,11 @@ describe('JSON pages', () => {
     expect(facts.files).toMatchObject([{ digests: { sha256: A } }])
   })
 
-  it('of a quarantined project offer nothing', () => {
-    expect(readJson({ files: [FILE], 'project-status': { status: 'quarantined' } }).facts.files).toEqual([])
+  it.each([
+    ['at the top', { 'project-status': { status: 'quarantined' } }],
+    ["where the standard's example has it", { meta: { 'project-status': { status: 'quarantined' } } }],
+  ])('of a project that is quarantined, %s, offer nothing', (_, said) => {
+    expect(readJson({ files: [FILE], ...said }).facts.files).toEqual([])
   })
 
   it('take the serial from the header where they have none', () => {
@@ -207,6 +210,13 @@ describe('JSON pages', () => {
     ['no type', '{}', '', /no content type/],
   ])('that are %s are an upstream that is down', (_, body, type, why) => {
     expect(() => read(body, type)).toThrow(down(why))
+  })
+
+  it('of version 2 of the API in HTML as well', () => {
+    const html = (version: string) =>
+      `<meta name="pypi:repository-version" content="${version}"><a href="hello-1.0.tar.gz">x</a>`
+    expect(() => read(html('2.0'))).toThrow(down(/version 2\.0/))
+    expect(read(html('1.99')).facts.files).toHaveLength(1)
   })
 
   it('may spell the name as they like', () => {

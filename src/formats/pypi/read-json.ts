@@ -52,7 +52,8 @@ export function readJson(text: string, url: string, name: PackageName): ProjectP
     versions: listOf(page['versions']).filter(
       (each): each is string => typeof each === 'string' && isPlainFileName(each),
     ),
-    status: readStatus(page['project-status']),
+    // The standard's own example has it in `meta`.
+    status: readStatus(page['project-status'] ?? meta['project-status']),
     serial: readSize(meta['_last-serial']),
     ...readMore(page, PAGE_KEYS),
   }

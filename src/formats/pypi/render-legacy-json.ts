@@ -87,12 +87,12 @@ function infoOf({ name }: Listing, version: string, files: readonly ListedFile[]
 }
 
 function renderFile(file: ListedFile, endpoint: string): unknown {
-  const { filename, hashes, size, uploadTime, yanked, coreMetadata } = file
+  const { filename, hashes, size, uploadTime, yanked, coreMetadata, blake2b } = file
   const { md5, sha256 } = hashes
   return {
     comment_text: null,
     'core-metadata': coreMetadata ?? false,
-    digests: { ...(md5 !== undefined && { md5 }), ...(sha256 !== undefined && { sha256 }) },
+    digests: { ...(blake2b && { blake2b_256: blake2b }), ...(md5 && { md5 }), ...(sha256 && { sha256 }) },
     downloads: -1,
     filename,
     has_sig: false,

@@ -387,6 +387,7 @@ describe('uploads', () => {
     ['hello_world-1.0-py3-none-any\u007f.whl', /separator or a control character/],
     ['hello_world-1.0-py3-none-any\u0000.whl', /separator or a control character/],
     ['hello_world-1.0.whl', /is no name of a wheel/],
+    ['hello_world-1.0-py3-none-any-x86_64_v3.whl', /is no name of a wheel/],
     ['hello_world-1.0-py3-none-any.exe', /neither a wheel/],
     ['hello_world-one-py3-none-any.whl', /is no version/],
     ['hello_world-1.0.tar.gz', /incorrect header check|zip file as well/],
