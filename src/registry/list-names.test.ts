@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   assembleRegistry,
+  DOMAIN,
   npmPackage,
   pypiPackage,
   type AssembledRegistry,
@@ -93,5 +94,18 @@ describe('the names of a repository', () => {
       reason: 'it has a bug',
     })
     expect(await listed('main')).toEqual(['free', 'half-denied'])
+  })
+
+  it('leave out what its upstream withdrew, in a repository that holds such', async () => {
+    await fetchFrom('main', 'fetched')
+    upstream.remove('fetched')
+    registry.clock.advance(3_600_000)
+    const options = { deadline: registry.clock.now() + 10_000, whileRevalidating: false }
+    await registry.registry.readPackage(await registry.scope('main'), pypiPackage('fetched'), options)
+    expect(await listed('main')).toEqual(['fetched'])
+    const main = (await registry.scope('main')).repository.name
+    await registry.commit({ change: 'set-repository-settings', domain: DOMAIN, repository: main, withdrawn: 'hold' })
+    expect(await listed('main')).toEqual([])
+    expect(await listed('store')).toEqual(['fetched'])
   })
 })

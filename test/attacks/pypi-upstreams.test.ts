@@ -82,6 +82,17 @@ describe('two indexes that have a name', () => {
   })
 })
 
+describe('an index that may not be asked for a name', () => {
+  it('hears of it at no address, though it has it', async () => {
+    const file = await publish(first, 'kept-to-ourselves', '1.0')
+    const changes = { connection: 'private:first', except: ['kept-to-ourselves'] }
+    await registry.admin.client.call(operations.updateConnection, changes)
+    const { project, version } = addressesOf('kept-to-ourselves', '1.0', file)
+    for (const path of [...project, ...version]) expect((await get(path)).status, path).toBe(404)
+    expect(first.requests).toEqual([])
+  })
+})
+
 describe('a first index that cannot be asked', () => {
   it.each<[string, Fault]>([
     ['fails', { kind: 'status', status: 503 }],
