@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import type { AppliedRule } from '../policy/curation/rule.ts'
 import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
 import type { RegistryError } from '../registry/errors.ts'
-import type { IndexFacts, Instant, PackageVersion, Tag } from '../registry/model.ts'
+import type { IndexFacts, Instant, MeasuredFile, PackageVersion, Tag } from '../registry/model.ts'
 import type { FormatId, PackageName } from '../registry/names.ts'
 import type { OpenedAsset } from '../registry/read.ts'
 import type { Scope } from '../registry/scope.ts'
@@ -155,6 +155,8 @@ export type RenderInput = {
   readonly hosted: readonly PackageVersion[]
   /** Fetched earlier and kept, where the index does not list it any more, or otherwise than it is kept: see `Departure`. */
   readonly retained?: readonly PackageVersion[]
+  /** Fetched earlier and kept, of files for which the index declares no digest as strong as sha256. */
+  readonly measured?: readonly MeasuredFile[]
   readonly tags: readonly Tag[]
   readonly rules: readonly AppliedRule[]
   readonly now: Instant

@@ -10,6 +10,7 @@ import type {
   Hex,
   IndexFile,
   Instant,
+  MeasuredFile,
   PackageVersion,
   PackedFacts,
   Repository,
@@ -41,6 +42,8 @@ export type PackageSources = {
   readonly hosted: readonly PackageVersion[]
   /** Fetched and kept, but not as the index has it: see `RenderInput.retained`. */
   readonly retained: readonly PackageVersion[]
+  /** Fetched and kept as the index has it, where that declares no strong digest: see `RenderInput.measured`. */
+  readonly measured: readonly MeasuredFile[]
   readonly tags: readonly Tag[]
   readonly rules: readonly AppliedRule[]
   /** The indexes that were asked, in order: what the last one offers counts as long as those before it do not have the package. */
@@ -123,7 +126,7 @@ export async function readPackage(
   return {
     index,
     hosted: [...hosted, ...alone],
-    retained: index ? await departed(held, index.facts) : [],
+    ...(index ? await compareKept(held, index.facts) : { retained: [], measured: [] }),
     tags,
     rules: rulesFor(scope.view.rules, scope.repository),
     dependsOn: asked?.asked ?? [],
@@ -143,8 +146,11 @@ const isListedAlone = ({ origin, status, metadata, assets }: PackageVersion): bo
   status === 'Published' &&
   (metadata !== null || assets.some((asset) => asset.metadata !== null))
 
-/** What was fetched from upstream and is not, or not as it is kept, in the index that is shown; of a version only such files. */
-async function departed(held: readonly PackageVersion[], facts: PackedFacts): Promise<readonly PackageVersion[]> {
+/** `retained`: what was fetched from upstream and is not, or not as it is kept, in the index that is shown; of a version only such files. */
+async function compareKept(
+  held: readonly PackageVersion[],
+  facts: PackedFacts,
+): Promise<Pick<PackageSources, 'retained' | 'measured'>> {
   const fetched = held.filter(({ origin, status }) => origin === 'EXTERNAL' && status === 'Published')
   const wanted = new Set(fetched.flatMap(({ assets }) => assets.map(({ file }) => file)))
   const offered = new Map((await findFiles(facts, wanted)).map((one) => [one.file, one] as const))
@@ -153,11 +159,19 @@ async function departed(held: readonly PackageVersion[], facts: PackedFacts): Pr
     const offer = offered.get(file)
     return departure !== undefined || !offer || isOtherThan(digests, offer.digests)
   }
-  return fetched.flatMap((version) => {
+  const retained = fetched.flatMap((version) => {
     const assets = version.assets.filter(isDeparted)
     return assets.length === 0 ? [] : [{ ...version, assets }]
   })
+  const weak = fetched.flatMap(({ assets }) =>
+    assets.filter((asset) => !isDeparted(asset) && isWeaklyDeclared(offered.get(asset.file)?.digests ?? {})),
+  )
+  return { retained, measured: weak.map(({ file, size, digests }) => ({ file, size, sha256: digests.sha256 })) }
 }
+
+/** By nothing that a lock file could rely on. */
+const isWeaklyDeclared = ({ sha512, sha384, sha256 }: DeclaredDigests): boolean =>
+  sha512 === undefined && sha384 === undefined && sha256 === undefined
 
 const liveIndex = (connection: Connection, index: CachedIndex): PackageSources['index'] =>
   index.document && index.facts

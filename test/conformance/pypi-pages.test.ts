@@ -93,6 +93,32 @@ describe('a project page', () => {
   })
 })
 
+describe('a file of which the index tells no strong digest', () => {
+  it.each([
+    ['md5', { md5: true }],
+    ['nothing', {}],
+  ])('but %s has one as soon as it was fetched', async (what, { md5 }: { md5?: boolean }) => {
+    const name = `weakly-${what}`
+    const { bytes, file: filename } = buildWheel({ name, version: '1.0' })
+    const digest = (algorithm: string) => createHash(algorithm).update(bytes).digest('hex')
+    const weak: Record<string, string> = md5 ? { md5: digest('md5') } : {}
+    await pypi.publish({ name, version: '1.0', hashes: weak, metadata: false })
+    const before = (await page(name)).files
+    expect(before).toMatchObject([{ filename, hashes: weak }])
+    const path = new URL(before[0]?.url ?? '').pathname
+    const got = await registry.fetch(path)
+    expect(Buffer.from(await got.arrayBuffer()).equals(bytes)).toBe(true)
+    await expect
+      .poll(async () => {
+        registry.passTime(61_000)
+        return (await page(name)).files
+      })
+      .toMatchObject([{ filename, url: before[0]?.url, hashes: { ...weak, sha256: digest('sha256') } }])
+    expect(await (await get(`simple/${name}/`)).text()).toContain(`${filename}#sha256=${digest('sha256')}"`)
+    expect((await registry.fetch(path)).status).toBe(200)
+  })
+})
+
 describe('attestations (PEP 740)', () => {
   const DOCUMENT = { version: 1, attestation_bundles: [{ publisher: { kind: 'GitHub' }, attestations: [] }] }
 

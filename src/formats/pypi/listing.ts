@@ -1,7 +1,7 @@
 import type { RenderInput, Rendered } from '../format.ts'
 import { curate } from '../../registry/curation.ts'
 import { isOtherThan } from '../../registry/departures.ts'
-import type { Asset, Hex, Instant, PackageVersion } from '../../registry/model.ts'
+import type { Asset, Hex, Instant, MeasuredFile, PackageVersion } from '../../registry/model.ts'
 import { readAssetMetadata } from './asset-metadata.ts'
 import type { MoreKeys, PageFile, ProjectPage, ProjectStatus } from './page.ts'
 import { pathOfDigest } from './path.ts'
@@ -55,12 +55,19 @@ export function listProject(input: RenderInput): Listing | Refused {
     serial: page?.serial ?? null,
     more: page?.more ?? {},
     held: curation.held,
-    expiresAt: curation.expiresAt(),
+    expiresAt: soonest(curation.expiresAt(), files.every(isMeasured) ? null : input.now + MEASURED_SOON_MS),
   }
 }
 
 /** PEP 792: such a project offers no files, so none of those either that were fetched before. By their addresses they are still to be had. */
 const isQuarantined = (page: ProjectPage | null): boolean => page?.status?.status === 'quarantined'
+
+/** Nothing says when such a file is fetched, and its digest known: then the page is looked at again this soon. */
+const MEASURED_SOON_MS = 60_000
+const isMeasured = ({ hashes }: ListedFile): boolean => hashes.sha256 !== undefined
+
+const soonest = (one: Instant | null, other: Instant | null): Instant | null =>
+  one === null || other === null ? (one ?? other) : Math.min(one, other)
 
 /** In rising order, one spelling each. */
 function distinctVersions(versions: readonly string[]): readonly string[] {
@@ -238,6 +245,7 @@ function indexFiles(
   const versions = new Map(facts.versions.map((version) => [version.version, version]))
   const offered = new Map(facts.files.map((file) => [file.file, file]))
   const retained = retainedFiles(input)
+  const measured = new Map(input.measured?.map((file) => [file.file, file]))
   const isGone = withdrawnVersions(input)
   return page.files.flatMap((file): readonly ListedFile[] => {
     const fact = offered.get(file.filename)
@@ -254,10 +262,14 @@ function indexFiles(
     if (!curation.allows(judged)) return []
     const isAsKept = !kept || (isWithdrawn(kept.asset) && !isOtherThan(kept.asset.digests, file.hashes))
     return isAsKept
-      ? [{ ...file, version: fact.version, path: fact.path }]
+      ? [{ ...withMeasured(file, measured.get(file.filename)), version: fact.version, path: fact.path }]
       : [{ ...retainedFile(kept.version, kept.asset), yanked: file.yanked }]
   })
 }
+
+/** Clients lock files by strong digests, and fetch a file of which they are told none only to find it out. */
+const withMeasured = (file: PageFile, measured: MeasuredFile | undefined): PageFile =>
+  measured ? { ...file, hashes: { ...file.hashes, sha256: measured.sha256 }, size: file.size ?? measured.size } : file
 
 /** Where the index says that there is no such project, the last page is what is shown; all of a version that was kept is withdrawn then. */
 function withdrawnVersions({ index, retained = [] }: RenderInput): (version: string) => boolean {
