@@ -1,8 +1,8 @@
 import type { RenderInput, Rendered } from '../format.ts'
-import { curate } from '../../registry/curation.ts'
 import { isOtherThan } from '../../registry/departures.ts'
 import type { Asset, Hex, Instant, MeasuredFile, PackageVersion } from '../../registry/model.ts'
 import { readAssetMetadata } from './asset-metadata.ts'
+import { heldMessage, startCuration, type Curation, type Judged } from './judge-versions.ts'
 import type { MoreKeys, PageFile, ProjectPage, ProjectStatus } from './page.ts'
 import { pathOfDigest } from './path.ts'
 import { readDocument } from './read-index.ts'
@@ -28,7 +28,7 @@ export type Listing = {
   readonly more: MoreKeys
   /** Why versions are left out that a rule holds back, by version. One that is listed all the same has held files. */
   readonly held: ReadonlyMap<string, ReadonlySet<string>>
-  /** When the next held version comes of age. */
+  /** When the next held version comes of age, or a digest may have been found out; null for never. */
   readonly expiresAt: Instant | null
 }
 
@@ -74,58 +74,6 @@ function distinctVersions(versions: readonly string[]): readonly string[] {
   const distinct = new Map<string, string>()
   for (const version of versions) if (!distinct.has(versionKey(version))) distinct.set(versionKey(version), version)
   return [...distinct.values()].toSorted(compareVersions)
-}
-
-// ------------------------------------------------------------------------------------------------- curation
-
-type Judged = {
-  readonly version: string
-  readonly publishedAt: Instant | null
-  readonly license: string | null
-  readonly origin: 'INTERNAL' | 'EXTERNAL'
-  readonly withdrawn?: boolean
-}
-type Curation = {
-  allows(judged: Judged): boolean
-  /** Reasons by version. */
-  readonly held: ReadonlyMap<string, ReadonlySet<string>>
-  expiresAt(): Instant | null
-}
-
-/** Judges as `openAsset` does, so that what is listed can be had; each question is put to the rules once. */
-function startCuration({ name, rules, now }: RenderInput): Curation {
-  const decisions = new Map<string, boolean>()
-  const held = new Map<string, Set<string>>()
-  let next = Infinity
-  const decide = (judged: Judged): boolean => {
-    const { allowed, findings } = curate(rules, { format: name.format, key: name.key, ...judged }, now, versionKey)
-    if (allowed) return true
-    const reasons = held.get(judged.version) ?? new Set()
-    held.set(judged.version, reasons)
-    for (const finding of findings) reasons.add(`${finding.reason} (rule ${finding.rule})`)
-    next = Math.min(next, Math.max(...findings.map((finding) => finding.until ?? Infinity)))
-    return false
-  }
-  return {
-    held,
-    expiresAt: () => (Number.isFinite(next) ? next : null),
-    allows(judged) {
-      if (rules.length === 0) return true
-      const question = `${judged.origin} ${judged.publishedAt} ${judged.license} ${judged.withdrawn} ${judged.version}`
-      const answer = decisions.get(question) ?? decide(judged)
-      decisions.set(question, answer)
-      return answer
-    },
-  }
-}
-
-const SHOWN_REASONS = 3
-
-function heldMessage({ name }: RenderInput, { held }: Curation): string {
-  const reasons = [...new Set([...held.values()].flatMap((each) => [...each]))]
-  const more = reasons.length > SHOWN_REASONS ? `; and ${reasons.length - SHOWN_REASONS} more` : ''
-  const what = held.size === 1 ? `its only version, ${[...held.keys()][0]}` : `all of its ${held.size} versions`
-  return `${name.name} is held back, ${what}: ${reasons.slice(0, SHOWN_REASONS).join('; ')}${more}`
 }
 
 // ---------------------------------------------------------------------------------------------------- files
