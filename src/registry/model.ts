@@ -232,9 +232,6 @@ export type Asset = {
   readonly departure?: Departure
 }
 
-/** A file whose bytes are here, and what was found out of them. */
-export type MeasuredFile = { readonly file: string; readonly size: number; readonly sha256: Hex }
-
 /**
  * How an upstream's index departs from a file that was fetched and is kept. withdrawn: it does not list it. other: it declares other
  * bytes. weaker: only weaker digests than before.

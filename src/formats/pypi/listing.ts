@@ -1,6 +1,7 @@
 import type { RenderInput, Rendered } from '../format.ts'
+import type { MeasuredFile } from '../../registry/compare-kept.ts'
 import { isOtherThan } from '../../registry/departures.ts'
-import type { Asset, Hex, Instant, MeasuredFile, PackageVersion } from '../../registry/model.ts'
+import type { Asset, Instant, PackageVersion } from '../../registry/model.ts'
 import { readAssetMetadata } from './asset-metadata.ts'
 import { heldMessage, startCuration, type Curation, type Judged } from './judge-versions.ts'
 import type { MoreKeys, PageFile, ProjectPage, ProjectStatus } from './page.ts'
@@ -13,8 +14,6 @@ export type ListedFile = Omit<PageFile, 'url'> & {
   readonly version: string
   /** Below the endpoint, decoded. */
   readonly path: string
-  /** Of what is published here. */
-  readonly blake2b?: Hex
 }
 
 /** What both forms of a page say: hosted files and the index's, without what is held back, in the order of versions. */
@@ -115,7 +114,7 @@ const factsOf = ({ version, publishedAt, license, origin }: PackageVersion): Jud
 const isWithdrawn = ({ departure }: Asset): boolean => departure?.is === 'withdrawn'
 
 function hostedFile({ version }: PackageVersion, asset: Asset): ListedFile {
-  const { sha256, sha512, sha1, md5, blake2b } = asset.digests
+  const { sha256, sha512, sha1, md5 } = asset.digests
   return {
     filename: asset.file,
     version,
@@ -127,7 +126,6 @@ function hostedFile({ version }: PackageVersion, asset: Asset): ListedFile {
     yanked: false,
     coreMetadata: asset.sideCar && { sha256: asset.sideCar.sha256 },
     provenance: null,
-    ...(blake2b && { blake2b }),
   }
 }
 
@@ -164,10 +162,19 @@ function upstreamFiles(
     ...(page ? indexFiles(input, page, curation, hosted) : []),
     ...withdrawnFiles(input, page, curation, hosted),
   ]
-  // Documents about a version that is hosted here are asked of nobody else.
-  const isHosted = ({ version }: ListedFile) => hosted.versions.size > 0 && hosted.versions.has(versionKey(version))
-  return files.map((file) => (isHosted(file) ? { ...file, provenance: null } : file))
+  const measured = new Map(input.measured?.map((file) => [file.file, file]))
+  return files.map((file) => withoutForeignProvenance(withMeasured(file, measured.get(file.filename)), hosted))
 }
+
+/** Clients lock files by strong digests, and fetch a file of which they are told none only to find it out. */
+const withMeasured = (file: ListedFile, measured: MeasuredFile | undefined): ListedFile =>
+  measured && file.hashes.sha256 === undefined
+    ? { ...file, hashes: { ...file.hashes, sha256: measured.sha256 }, size: file.size ?? measured.size }
+    : file
+
+/** Documents about a version that is hosted here are asked of nobody else. */
+const withoutForeignProvenance = (file: ListedFile, { versions }: Hosted): ListedFile =>
+  file.provenance !== null && versions.has(versionKey(file.version)) ? { ...file, provenance: null } : file
 
 function withdrawnFiles(
   input: RenderInput,
@@ -193,9 +200,8 @@ function indexFiles(
   const versions = new Map(facts.versions.map((version) => [version.version, version]))
   const offered = new Map(facts.files.map((file) => [file.file, file]))
   const retained = retainedFiles(input)
-  const measured = new Map(input.measured?.map((file) => [file.file, file]))
   const isGone = withdrawnVersions(input)
-  return page.files.flatMap((file): readonly ListedFile[] => {
+  return page.files.flatMap((file) => {
     const fact = offered.get(file.filename)
     if (!fact || fact.path === null || !counts(fact.version) || taken.has(file.filename)) return []
     const version = versions.get(fact.version)
@@ -210,14 +216,10 @@ function indexFiles(
     if (!curation.allows(judged)) return []
     const isAsKept = !kept || (isWithdrawn(kept.asset) && !isOtherThan(kept.asset.digests, file.hashes))
     return isAsKept
-      ? [{ ...withMeasured(file, measured.get(file.filename)), version: fact.version, path: fact.path }]
+      ? [{ ...file, version: fact.version, path: fact.path }]
       : [{ ...retainedFile(kept.version, kept.asset), yanked: file.yanked }]
   })
 }
-
-/** Clients lock files by strong digests, and fetch a file of which they are told none only to find it out. */
-const withMeasured = (file: PageFile, measured: MeasuredFile | undefined): PageFile =>
-  measured ? { ...file, hashes: { ...file.hashes, sha256: measured.sha256 }, size: file.size ?? measured.size } : file
 
 /** Where the index says that there is no such project, the last page is what is shown; all of a version that was kept is withdrawn then. */
 function withdrawnVersions({ index, retained = [] }: RenderInput): (version: string) => boolean {

@@ -1,7 +1,8 @@
 import { kindOf, parseWheelName } from './filename.ts'
 import { isRefused, findVersion } from './find-listed.ts'
 import type { ListedFile, Listing, Refused } from './listing.ts'
-import type { PackageName } from '../../registry/names.ts'
+import type { Hex } from '../../registry/model.ts'
+import type { RenderInput } from '../format.ts'
 import { encodePath } from './path.ts'
 import { parseVersion, versionKey } from './version.ts'
 
@@ -28,8 +29,7 @@ export const INFO_ENDS = '\n'
 
 export function renderLegacyJson(
   listing: Listing,
-  name: PackageName,
-  endpoint: string,
+  { name, endpoint, hosted }: RenderInput,
   wanted: string | null,
 ): string | Refused {
   const version = wanted === null ? newestOf(listing) : findVersion(listing, name, wanted)
@@ -37,16 +37,16 @@ export function renderLegacyJson(
   if (isRefused(version)) return version
   const byVersion = Map.groupBy(listing.files, (file) => versionKey(file.version))
   const filesOf = (one: string) => byVersion.get(versionKey(one)) ?? []
+  const assets = new Map(hosted.flatMap((one) => one.assets.map((asset) => [asset.path, asset.digests] as const)))
+  const render = (file: ListedFile) => renderFile(file, endpoint, assets.get(file.path)?.blake2b)
   const rest = {
     // An integer for everyone who parses this into types.
     last_serial: listing.serial ?? 0,
     // The public index leaves it out where one version is asked for.
     ...(wanted === null && {
-      releases: Object.fromEntries(
-        listing.versions.map((one) => [one, filesOf(one).map((file) => renderFile(file, endpoint))]),
-      ),
+      releases: Object.fromEntries(listing.versions.map((one) => [one, filesOf(one).map(render)])),
     }),
-    urls: filesOf(version).map((file) => renderFile(file, endpoint)),
+    urls: filesOf(version).map(render),
     vulnerabilities: [],
   }
   const info = JSON.stringify(infoOf(listing, version, filesOf(version), endpoint))
@@ -86,8 +86,8 @@ function infoOf({ name }: Listing, version: string, files: readonly ListedFile[]
   }
 }
 
-function renderFile(file: ListedFile, endpoint: string): unknown {
-  const { filename, hashes, size, uploadTime, yanked, coreMetadata, blake2b } = file
+function renderFile(file: ListedFile, endpoint: string, blake2b: Hex | undefined): unknown {
+  const { filename, hashes, size, uploadTime, yanked, coreMetadata } = file
   const { md5, sha256 } = hashes
   return {
     comment_text: null,

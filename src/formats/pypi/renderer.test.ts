@@ -397,7 +397,8 @@ describe('the JSON API', () => {
   })
 
   it('has all digests of what is published here', () => {
-    const own = hosted('1.0', [{ digests: { sha256: C, md5: 'd'.repeat(32), blake2b: A, sha512: 'e'.repeat(128) } }])
+    const digests = { sha256: C, md5: 'd'.repeat(32), blake2b: A, sha512: 'e'.repeat(128) }
+    const own = hosted('1.0', [{ path: `packages/sha256/${C}/hello-1.0.tar.gz`, digests }])
     expect(legacy({ hosted: [own] }).urls).toMatchObject([
       { digests: { sha256: C, md5: 'd'.repeat(32), blake2b_256: A }, md5_digest: 'd'.repeat(32) },
     ])

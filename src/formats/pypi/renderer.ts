@@ -41,7 +41,8 @@ export function render(input: RenderInput): Rendered {
 type Drawn = { readonly text: string; readonly contentType: string }
 
 /** Everything that is said of a project is drawn from its listing: what is not listed is said nowhere. */
-function draw(listing: Listing, { name, form, endpoint }: RenderInput): Drawn | Refused {
+function draw(listing: Listing, input: RenderInput): Drawn | Refused {
+  const { name, form, endpoint } = input
   const wanted = parseForm(form)
   if (wanted.of === 'page') {
     const text = form === 'json' ? renderJson(listing, endpoint) : renderHtml(listing, endpoint)
@@ -49,7 +50,7 @@ function draw(listing: Listing, { name, form, endpoint }: RenderInput): Drawn | 
   }
   const drawn =
     wanted.of === 'legacy-json'
-      ? renderLegacyJson(listing, name, endpoint, wanted.version)
+      ? renderLegacyJson(listing, input, wanted.version)
       : whereProvenanceLies(listing, name, wanted)
   return typeof drawn === 'string' ? { text: drawn, contentType: 'application/json' } : drawn
 }
