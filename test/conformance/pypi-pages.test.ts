@@ -258,7 +258,10 @@ describe('the JSON API', () => {
   it.each([
     ['has none', { kind: 'status', status: 404 }],
     ['answers with a page for people', { kind: 'html' }],
-    ['fails at it', { kind: 'status', status: 403 }],
+    ['refuses it', { kind: 'status', status: 403 }],
+    ['fails at it', { kind: 'status', status: 500 }],
+    ['wants a pause', { kind: 'status', status: 503, headers: { 'retry-after': '30' } }],
+    ['never ends', { kind: 'reset' }],
   ] as const)('of an upstream that %s has the files all the same', async (what, fault) => {
     const name = `without-json-${what.length}`
     await pypi.publish({ name, version: '1.0', requiresPython: '>=3.8' })
@@ -267,6 +270,9 @@ describe('the JSON API', () => {
       const { info, urls } = await legacy(`pypi/${name}/json`)
       expect(info).toMatchObject({ name, version: '1.0', requires_python: '>=3.8', summary: null, author: null })
       expect(urls).toHaveLength(1)
+      // One service of an index that fails is no reason to ask it for no projects.
+      await pypi.publish({ name: `${name}-next`, version: '1.0' })
+      expect((await get(`simple/${name}-next/`)).status).toBe(200)
     } finally {
       pypi.faults.clear()
     }
