@@ -78,6 +78,8 @@ export type RequestContext = {
       readonly encoding?: ContentEncoding
     },
   ): Promise<KeptAnswer>
+  /** Bytes that a handler made, in the encoding that the client wants most. */
+  encode(body: Uint8Array): Promise<Pick<KeptAnswer, 'body' | 'encoding'>>
   /** Ends the whole request; milliseconds since 1970. */
   readonly deadline: Instant
 }

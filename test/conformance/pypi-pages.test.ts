@@ -255,6 +255,19 @@ describe('the JSON API', () => {
     expect((await again()).status).toBe(200)
   })
 
+  it('comes in the encoding that the client wants, each with an ETag of its own', async () => {
+    await upload('encoded-tool', '1.0', { summary: 'long '.repeat(200) })
+    const etags = new Set<string>()
+    for (const encoding of ['identity', 'gzip', 'zstd', 'br']) {
+      const answer = await get('pypi/encoded-tool/json', undefined, { 'accept-encoding': encoding })
+      expect(answer.headers.get('content-encoding') ?? 'identity').toBe(encoding)
+      etags.add(answer.headers.get('etag') ?? '')
+      const { info } = (await answer.json()) as Legacy
+      expect(info['name']).toBe('encoded-tool')
+    }
+    expect(etags.size).toBe(4)
+  })
+
   it.each([
     ['has none', { kind: 'status', status: 404 }],
     ['answers with a page for people', { kind: 'html' }],

@@ -24,12 +24,13 @@ export async function serveLegacyJson(
   const { info, stale } = await readInfo(context, name, base.version)
   const opening = Buffer.from(INFO_OPENS + JSON.stringify(merged(info, base)))
   const etag = createHash('sha256').update(answer.etag).update(opening).digest('base64url').slice(0, 22)
+  const encoded = await context.encode(Buffer.concat([opening, answer.body.subarray(rest)]))
   return {
     kind: 'kept',
     answer: {
       ...answer,
-      body: Buffer.concat([opening, answer.body.subarray(rest)]),
-      etag: `"${etag}-i"`,
+      ...encoded,
+      etag: `"${etag}-${encoded.encoding[0]}"`,
       stale: answer.stale || stale,
     },
     headers: { 'cache-control': 'private, no-cache' },

@@ -174,6 +174,7 @@ async function start(require: RequirePackageAction = async () => {}, limits: Upl
       endpoint: ENDPOINT,
       registry,
       kept,
+      encode: async (bytes) => ({ body: bytes, encoding: 'identity' }),
       deadline: NOW + 1000,
     })
   }
