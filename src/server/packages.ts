@@ -178,6 +178,7 @@ function contextOf(
   return {
     scope,
     method: request.method ?? 'GET',
+    inPart: request.method === 'HEAD' || request.headers.range !== undefined,
     headers: request.headers,
     query: new URLSearchParams(query),
     body: request,
