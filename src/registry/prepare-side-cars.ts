@@ -1,5 +1,6 @@
 import { curate, rulesFor } from '../policy/curation/curate.ts'
 import { ByteLru } from './byte-lru.ts'
+import { RegistryError } from './errors.ts'
 import type { CachedIndex, Connection, IndexFile, Instant } from './model.ts'
 import type { FormatId, PackageName } from './names.ts'
 import { factsOf } from './offered.ts'
@@ -16,8 +17,11 @@ const MOST_VERSIONS = 5
 const MOST_FILES = 24
 /** Of all pages together. */
 const SIDE_BY_SIDE = 16
-/** A file that gave nothing is not tried again for so long. */
+/** A file that gave nothing is not tried again for so long, … */
 const TRIED_MS = 3600_000
+/** … or, where its upstream could not be asked, for so long. */
+const OUTAGE_MS = 5 * 60_000
+const LONGEST_MS = 15_000
 const REMEMBERED_BYTES = 2_000_000
 
 export type PrepareParts = SideCarParts & { readonly versionKey: (format: FormatId, version: string) => string }
@@ -43,10 +47,13 @@ export function sideCarPreparation(parts: PrepareParts): PrepareSideCars {
         const now = parts.clock.now()
         if (now >= until) return
         tried.set(key, now + TRIED_MS, key.length + 50)
-        await deriveSideCar(parts, offer, now + PATIENCE_MS * 3)
+        await deriveSideCar(parts, offer, now + LONGEST_MS)
       })
       // Whatever it is, the page can do without; who asks for the file itself is told.
-      .catch(() => {})
+      .catch((error: unknown) => {
+        const isFinal = error instanceof RegistryError && error.code === 'mismatch'
+        if (!isFinal) tried.set(key, parts.clock.now() + OUTAGE_MS, key.length + 50)
+      })
       .finally(() => underWay.delete(key))
     underWay.set(key, work)
     return work

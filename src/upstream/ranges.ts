@@ -1,6 +1,7 @@
 import { OutboundError } from '../outbound/outbound-error.ts'
 import type { OutboundResponse } from '../outbound/request.ts'
 import type { ByteRange } from '../registry/byte-range.ts'
+import { RegistryError } from '../registry/errors.ts'
 import type { Connection, Instant } from '../registry/model.ts'
 import { ask, type AskParts } from './ask.ts'
 import { goneUpstream } from './offered-file.ts'
@@ -29,13 +30,13 @@ export type RangeAnswer = {
   readonly validator: Validator
 }
 
-/** The upstream does not give this file in parts. */
-export class RangeRefused extends Error {
+/** The upstream does not give this file in parts, which is no failure of it. */
+export class RangeRefused extends RegistryError {
   /** changed: it is another file than it was, or than its index says. incapable: it would not give parts of any other either. */
   readonly why: 'changed' | 'incapable'
 
   constructor(why: RangeRefused['why'], message: string) {
-    super(message)
+    super('mismatch', message)
     this.why = why
   }
 }
