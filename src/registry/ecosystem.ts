@@ -1,4 +1,4 @@
-import type { Steps } from './byte-range.ts'
+import type { Steps } from './file-parts.ts'
 import type { IndexFacts } from './model.ts'
 import type { FormatId, PackageName } from './names.ts'
 import type { OfferedVersion } from './ports.ts'

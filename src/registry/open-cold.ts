@@ -1,4 +1,4 @@
-import type { ByteRange } from './byte-range.ts'
+import type { ByteRange } from './file-parts.ts'
 import type { Connection, IndexFile, Instant } from './model.ts'
 import type { Clock, Download, ReadableBlob, Upstream } from './ports.ts'
 

@@ -1,6 +1,6 @@
 import type { CurationRule } from '../policy/curation/rule.ts'
 import type { Change } from './changes.ts'
-import type { ByteRange } from './byte-range.ts'
+import type { RemoteFiles } from './file-parts.ts'
 import type { RecordedEvent } from './events.ts'
 import type {
   AccessKey,
@@ -149,7 +149,7 @@ export interface IndexReads {
     key: PackageKey,
     file: string,
   ): Promise<KeptSideCar | undefined>
-  /** Those that were read out of their files, by file. */
+  /** Only those that were read out of their files; by file. */
   listDerivedSideCars(connection: ConnectionName, format: FormatId, key: PackageKey): Promise<readonly KeptSideCar[]>
 }
 
@@ -345,20 +345,7 @@ export type OfferedVersion = {
   readonly metadata: string
 }
 
-/** A file of a connection that is not here, read in parts. Nothing vouches for them: their digest is the whole file's. */
-export type RemoteFile = {
-  /** Bytes in all. */
-  readonly size: number
-  /** Exactly these bytes; null where the upstream gives no parts of the file, or it is another than when it was last read. */
-  read(range: ByteRange, deadline: Instant): Promise<Uint8Array | null>
-  /**
-   * How to answer who wants this range alone. in-parts: by `read`. as-it-arrives: by the download that is under way and has come
-   * so far. whole: by a download, since the file is here, or so much of it was given in parts that all of it is wanted.
-   */
-  planRange(range: ByteRange): Promise<'in-parts' | 'as-it-arrives' | 'whole'>
-}
-
-export interface Upstream {
+export interface Upstream extends RemoteFiles {
   /**
    * What the connection offers under a name: from the cache while fresh, else asked anew. A failing upstream yields the
    * stale copy; where there is none, `upstream_down` or `upstream_slow` is thrown, never an absent index.
@@ -410,8 +397,4 @@ export interface Upstream {
   ): Promise<Download>
   /** The bytes of a small file beside a file (`<url>.metadata`), verified where a digest is declared. At most 16 MiB. */
   readSideCar(connection: Connection, file: IndexFile, options: { deadline: Instant }): Promise<Uint8Array>
-  /** null where the upstream is known to give no parts of its files, or nobody can say how large the file is. */
-  openRemote(connection: Connection, file: IndexFile, options: { deadline: Instant }): Promise<RemoteFile | null>
-  /** Parts of the file turned out to be other bytes than the file has: none of its host are asked for, for a day. */
-  distrustParts(connection: Connection, file: IndexFile, reason: string): void
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { ByteRange, Steps } from './byte-range.ts'
+import type { ByteRange, Steps } from './file-parts.ts'
 import type { Ecosystem } from './ecosystem.ts'
 import { RegistryError } from './errors.ts'
 import type { Connection, Hex, IndexFile, Instant, KeptSideCar } from './model.ts'

@@ -1,4 +1,4 @@
-import type { ByteRange } from '../registry/byte-range.ts'
+import type { ByteRange } from '../registry/file-parts.ts'
 
 /**
  * RFC 9110 section 14: one range of bytes. null where the header is to be ignored (another unit, several ranges, nonsense),

@@ -1,6 +1,6 @@
 import { OutboundError } from '../outbound/outbound-error.ts'
 import type { OutboundResponse } from '../outbound/request.ts'
-import type { ByteRange } from '../registry/byte-range.ts'
+import type { ByteRange } from '../registry/file-parts.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { Connection, Instant } from '../registry/model.ts'
 import { ask, type AskParts } from './ask.ts'

@@ -1,7 +1,7 @@
 import { ByteLru } from '../registry/byte-lru.ts'
-import type { ByteRange } from '../registry/byte-range.ts'
+import type { ByteRange, RemoteFile, RemoteFiles } from '../registry/file-parts.ts'
 import type { Connection, IndexFile, Instant } from '../registry/model.ts'
-import type { BlobLedger, RemoteFile, Upstream } from '../registry/ports.ts'
+import type { BlobLedger } from '../registry/ports.ts'
 import { originOf, outage, type AskParts } from './ask.ts'
 import { fetchRange, fetchSize, RangeRefused, type Validator } from './ranges.ts'
 import { fileKey, fileUrl } from './offered-file.ts'
@@ -38,7 +38,7 @@ const partsOf = (connection: Connection, url: string) => `parts ${connection.nam
 const headOf = (connection: Connection, url: string) => `head ${connection.name} ${originOf(url)}`
 
 /** Files of upstreams, in parts and unverified, for who cannot wait for the whole. Nothing of it is stored. */
-export function createRemoteFiles(parts: RemoteFileParts): Pick<Upstream, 'openRemote' | 'distrustParts'> & Settling {
+export function createRemoteFiles(parts: RemoteFileParts): RemoteFiles & Settling {
   const closedUntil = new ByteLru<Instant>(REMEMBERED_BYTES)
   const seen = new ByteLru<Seen>(REMEMBERED_BYTES)
   const ranges = new SingleFlight<Uint8Array | null>()
@@ -105,7 +105,7 @@ export function createRemoteFiles(parts: RemoteFileParts): Pick<Upstream, 'openR
     return total
   }
 
-  const openRemote: Upstream['openRemote'] = async (connection, file, { deadline }) => {
+  const openRemote: RemoteFiles['openRemote'] = async (connection, file, { deadline }) => {
     const url = fileUrl(connection, file)
     // What comes in the clear is believed where a digest vouches for it, and none does for a part.
     if (new URL(connection.url).protocol === 'https:' && !url.startsWith('https:')) return null

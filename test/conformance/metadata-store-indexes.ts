@@ -114,22 +114,22 @@ export function indexesSuite(under: StoreUnderTest): void {
         ...(derivedFrom !== undefined && { derivedFrom }),
       })
       const list = () => store.listDerivedSideCars(NPMJS, 'npm', key('a'))
-      const revision = async () => (await find('a'))?.revision
+      const revisionOfA = async () => (await find('a'))?.revision
       await store.commit([putIndex('a', 'one'), putIndex('b', 'one')])
       await store.commit([put('given', 'aa')])
-      expect([await list(), await revision()]).toEqual([[], 1])
+      expect([await list(), await revisionOfA()]).toEqual([[], 1])
       await store.commit([put('z', 'bb', 'f1'), put('y', 'cc', 'f2')])
       const [y, z] = [
         { file: 'y', sha256: 'cc', size: 3, derivedFrom: 'f2' },
         { file: 'z', sha256: 'bb', size: 3, derivedFrom: 'f1' },
       ]
-      expect([await list(), await revision()]).toEqual([[y, z], 3])
+      expect([await list(), await revisionOfA()]).toEqual([[y, z], 3])
       expect(await store.findSideCar(NPMJS, 'npm', key('a'), 'z')).toEqual(z)
       await store.commit([{ change: 'drop-side-car', ...at, file: 'z' }])
-      expect([await list(), await revision()]).toEqual([[y], 4])
+      expect([await list(), await revisionOfA()]).toEqual([[y], 4])
       // What the upstream gives from then on is its own word.
       await store.commit([put('y', 'dd')])
-      expect([await list(), await revision()]).toEqual([[], 4])
+      expect([await list(), await revisionOfA()]).toEqual([[], 4])
       expect((await find('b'))?.revision).toBe(1)
       await store.commit([put('y', 'dd', 'f2'), { change: 'drop-side-car', ...at, file: 'nothing' }])
       expect(await list()).toHaveLength(1)

@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { oddZip, type OddEnd, type OddMember } from '../../../test/support/odd-zip.ts'
 import { buildWheel } from '../../../test/support/wheel.ts'
-import type { ByteRange } from '../../registry/byte-range.ts'
+import type { ByteRange } from '../../registry/file-parts.ts'
 import { sideCars } from './wheel-metadata.ts'
 
 const WHEEL = 'hello-1.0-py3-none-any.whl'

@@ -1,4 +1,4 @@
-import type { Steps } from '../../registry/byte-range.ts'
+import type { Steps } from '../../registry/file-parts.ts'
 import type { Ecosystem } from '../../registry/ecosystem.ts'
 import { parseCoreMetadata } from './core-metadata.ts'
 import { parseWheelName, type WheelName } from './filename.ts'

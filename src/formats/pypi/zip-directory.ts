@@ -1,4 +1,4 @@
-import type { Steps } from '../../registry/byte-range.ts'
+import type { Steps } from '../../registry/file-parts.ts'
 import { RegistryError } from '../../registry/errors.ts'
 
 // Where the central directory of a zip file lies, read from the file's end:

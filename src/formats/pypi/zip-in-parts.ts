@@ -1,5 +1,5 @@
 import { crc32, inflateRawSync } from 'node:zlib'
-import type { Steps } from '../../registry/byte-range.ts'
+import type { Steps } from '../../registry/file-parts.ts'
 import { RegistryError } from '../../registry/errors.ts'
 import { MAX_METADATA_BYTES } from './archive-source.ts'
 import { readDirectory, type Tail, bytesAt, unsound } from './zip-directory.ts'
