@@ -117,6 +117,7 @@ describe('a wheel whose index offers no .metadata', () => {
 })
 
 const UNABLE: readonly RangeManners[] = [
+  'wrong-bytes',
   'none',
   'claimed',
   'shifted',

@@ -20,6 +20,8 @@ export type RangeManners =
   | 'encoded'
   /** Another ETag at each request. */
   | 'unsteady'
+  /** The same, and it does not look at `If-Range`. */
+  | 'careless'
   /** HEAD is refused. */
   | 'no-head'
 
@@ -29,11 +31,11 @@ export function inRange(answer: UpstreamAnswer, request: SeenRequest, manners: R
   if (manners === 'no-head' && request.method === 'HEAD') return refused(405)
   if (manners === 'none') return answer
   const headers: Record<string, string> = { ...answer.headers, 'accept-ranges': 'bytes' }
-  if (manners === 'unsteady') headers['etag'] = `"${Math.random()}"`
+  if (manners === 'unsteady' || manners === 'careless') headers['etag'] = `"${Math.random()}"`
   const whole = { ...answer, headers }
   const { range, 'if-range': condition } = request.headers
   if (range === undefined || manners === 'claimed') return whole
-  if (condition !== undefined && condition !== headers['etag']) return whole
+  if (condition !== undefined && condition !== headers['etag'] && manners !== 'careless') return whole
   const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(range) ?? []
   if (first === undefined) return refused(501)
   const size = answer.body.length
