@@ -170,6 +170,9 @@ async function keep(parts: SideCarParts, offer: Offer, { bytes, derivedFrom }: M
   const { digests, size } = await pending.commit()
   const { connection, name, file } = offer
   const kept = { file: file.file, sha256: digests.sha256, size }
+  const known = await findKeptSideCar(parts, offer)
+  // Many may have asked at once: pages are made anew for the first of them only.
+  if (known?.sha256 === kept.sha256 && known.derivedFrom === (derivedFrom ?? null)) return known
   const at = { connection: connection.name, format: name.format, key: name.key }
   await parts.store.commit([{ change: 'put-side-car', ...at, ...kept, ...(derivedFrom && { derivedFrom }) }])
   // The file may have landed meanwhile, and whoever then looked for something to compare found nothing.

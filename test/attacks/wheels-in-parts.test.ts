@@ -194,3 +194,63 @@ describe('what parts of a wheel say', () => {
     expect((await freshPage()).advertised[next.file]).toBe(false)
   })
 })
+
+describe('a wheel that cannot be read beyond doubt', () => {
+  const metadata = Buffer.from('Metadata-Version: 2.1\nName: hello\nVersion: 1.0\n')
+  const member = { name: 'hello-1.0.dist-info/METADATA', data: metadata }
+  it.each([
+    ['has two METADATA', oddZip([member, member])],
+    ["has another project's", oddZip([{ ...member, data: Buffer.from('Name: other\nVersion: 1.0\n') }])],
+    ['is no zip file', randomBytes(100_000)],
+  ])('(it %s) has nothing advertised, and its .metadata is an error that says so', async (_what, bytes) => {
+    const wheel = await publish({ bytes })
+    expect((await page()).advertised).toEqual({ [wheel.file]: false })
+    const { status, body } = await ask(`${at(wheel)}.metadata`)
+    expect(status).toBe(502)
+    expect(body.toString()).toContain(`gives no metadata of ${wheel.file}`)
+    // The wheel itself is what its digest says.
+    expect((await ask(at(wheel))).body.equals(bytes)).toBe(true)
+  })
+})
+
+describe('.metadata that the index does advertise', () => {
+  it('comes out of the wheel where the upstream does not have it', async () => {
+    const wheel = await publish({ metadata: true })
+    pypi.faults.on(`${wheel.path}.metadata`, { kind: 'status', status: 404 })
+    const { status, body } = await ask(`${at(wheel)}.metadata`)
+    expect([status, body.toString()]).toEqual([200, wheel.metadata.toString()])
+    expect(pypi.bytesOf(wheel.path)).toBeLessThan(150_000)
+  })
+
+  it('comes out of the wheel where the upstream sends other bytes than it advertises', async () => {
+    const wheel = await publish({ metadata: true })
+    pypi.faults.on(`${wheel.path}.metadata`, { kind: 'wrong-bytes' })
+    expect((await ask(`${at(wheel)}.metadata`)).body.toString()).toBe(wheel.metadata.toString())
+    expect(registry.log).toContainEqual(expect.objectContaining({ file: `${wheel.file}.metadata` }))
+  })
+
+  it('is an error where neither it nor what is in the wheel has its digest', async () => {
+    const wheel = await publish({
+      metadata: true,
+      bytes: oddZip([{ name: 'hello-1.0.dist-info/METADATA', data: Buffer.from('Name: hello\nVersion: 1.0\n') }]),
+    })
+    pypi.faults.on(`${wheel.path}.metadata`, { kind: 'wrong-bytes' })
+    expect((await ask(`${at(wheel)}.metadata`)).status).toBe(502)
+    pypi.faults.clear()
+    expect((await ask(`${at(wheel)}.metadata`)).body.toString()).toBe(wheel.metadata.toString())
+  })
+})
+
+describe('an upstream that is slow to give parts', () => {
+  it('holds a page up for two seconds, once', async () => {
+    const wheels: PublishedPypi[] = []
+    for (let version = 1; version <= 5; version++) wheels.push(await publish({ version: `${version}.0` }))
+    pypi.faults.on(/packages/, { kind: 'hang' })
+    const begun = Date.now()
+    expect(Object.values((await page()).advertised)).toEqual(wheels.map(() => false))
+    expect(Date.now() - begun).toBeLessThan(6_000)
+    const again = Date.now()
+    await page()
+    expect(Date.now() - again).toBeLessThan(1_000)
+  })
+})
