@@ -60,8 +60,8 @@ export type RequestContext = {
   readonly method: string
   readonly headers: IncomingHttpHeaders
   readonly query: URLSearchParams
-  /** Of a file: its headers are asked for, or a range of it; see `ReadOptions.inPart`. */
-  readonly inPart?: boolean
+  /** What is asked for of a file, where that is not the whole; see `ReadOptions.only`. */
+  readonly only?: 'headers' | 'range' | undefined
   /** The request's body as it came. Handlers bound what they read of it. */
   readonly body: Readable
   /** This repository's address as this client reaches it, ending in a slash: `http://127.0.0.1:8787/npm/local/main/`. */

@@ -16,8 +16,8 @@ export type ReadOptions = {
   readonly askUpstream?: boolean
   /** Serve a stale index and refresh it behind; true unless the client asked for fresh data. */
   readonly whileRevalidating?: boolean
-  /** Of a file: its headers or a part of it are wanted, so that the whole need not come for it. */
-  readonly inPart?: boolean
+  /** Of a file: no more is wanted of it than this. */
+  readonly only?: 'headers' | 'range' | undefined
 }
 
 export type AssetSelection = {

@@ -6,7 +6,7 @@ import type { FormatId, PackageName } from './names.ts'
 import { factsOf } from './offered.ts'
 import { findFiles, findVersion, listLackingSideCars } from './packed-facts.ts'
 import type { Scope } from './scope.ts'
-import { deriveSideCar, type Offer, type SideCarParts } from './side-cars.ts'
+import { deriveSideCar, findKeptSideCar, type Offer, type SideCarParts } from './side-cars.ts'
 
 // Resolvers ask for the newest versions first, and pip downloads a whole wheel where no `.metadata` is advertised. So those of
 // the newest versions are read out of their files before a page of them is first shown.
@@ -26,20 +26,25 @@ const REMEMBERED_BYTES = 2_000_000
 
 export type PrepareParts = SideCarParts & { readonly versionKey: (format: FormatId, version: string) => string }
 
-export type PrepareSideCars = (
-  scope: Scope,
-  name: PackageName,
-  index: { readonly connection: Connection; readonly index: CachedIndex },
-  deadline: Instant,
-) => Promise<boolean>
+export type SideCarPreparation = {
+  /** Before an index is shown. Returns whether it tried any: then the index is another by now. */
+  prepare(
+    scope: Scope,
+    name: PackageName,
+    index: { readonly connection: Connection; readonly index: CachedIndex },
+    deadline: Instant,
+  ): Promise<boolean>
+  /** Somebody reads parts of the file, most likely for what is its side-car: whoever comes next is offered that. */
+  deriveBehind(offer: Offer): void
+}
 
-/** Returns whether it tried any: then the index is another by now. */
-export function sideCarPreparation(parts: PrepareParts): PrepareSideCars {
+export function sideCarPreparation(parts: PrepareParts): SideCarPreparation {
   const tried = new ByteLru<Instant>(REMEMBERED_BYTES)
   const underWay = new Map<string, Promise<void>>()
   const slots = new Slots(SIDE_BY_SIDE)
 
-  const derive = (offer: Offer, key: string, until: Instant): Promise<void> => {
+  const derive = (offer: Offer, until: Instant): Promise<void> => {
+    const key = keyOf(offer)
     const already = underWay.get(key)
     if (already) return already
     const work = slots
@@ -47,7 +52,7 @@ export function sideCarPreparation(parts: PrepareParts): PrepareSideCars {
         const now = parts.clock.now()
         if (now >= until) return
         tried.set(key, now + TRIED_MS, key.length + 50)
-        await deriveSideCar(parts, offer, now + LONGEST_MS)
+        if (!(await findKeptSideCar(parts, offer))) await deriveSideCar(parts, offer, now + LONGEST_MS)
       })
       // Whatever it is, the page can do without; who asks for the file itself is told.
       .catch((error: unknown) => {
@@ -59,22 +64,30 @@ export function sideCarPreparation(parts: PrepareParts): PrepareSideCars {
     return work
   }
 
-  return async (scope, name, { connection, index }, deadline) => {
-    if (!index.facts || !parts.sideCarsOf(name.format)) return false
-    const lacking = await likely(parts, scope, name, { connection, index })
-    const now = parts.clock.now()
-    const until = Math.min(now + PATIENCE_MS, deadline)
-    const wanted = lacking
-      .map((file) => ({ file, key: `${connection.name} ${file.digests.sha256}` }))
-      .filter(({ key }) => underWay.has(key) || (tried.get(key) ?? 0) <= now)
-    if (wanted.length === 0) return false
-    await atMost(
-      until - now,
-      Promise.all(wanted.map(({ file, key }) => derive({ connection, name, file }, key, until))),
-    )
-    return true
+  const mayTry = (offer: Offer, now: Instant) => underWay.has(keyOf(offer)) || (tried.get(keyOf(offer)) ?? 0) <= now
+
+  return {
+    async prepare(scope, name, { connection, index }, deadline) {
+      if (!index.facts || !parts.sideCarsOf(name.format)) return false
+      const lacking = await likely(parts, scope, name, { connection, index })
+      const now = parts.clock.now()
+      const until = Math.min(now + PATIENCE_MS, deadline)
+      const wanted = lacking.map((file) => ({ connection, name, file })).filter((offer) => mayTry(offer, now))
+      if (wanted.length === 0) return false
+      await atMost(until - now, Promise.all(wanted.map((offer) => derive(offer, until))))
+      return true
+    },
+    deriveBehind(offer) {
+      const { file, name } = offer
+      const now = parts.clock.now()
+      const isLacking = file.sideCar === null && file.digests.sha256 !== undefined
+      if (isLacking && parts.sideCarsOf(name.format)?.has(file.file) && mayTry(offer, now))
+        void derive(offer, now + PATIENCE_MS)
+    },
   }
 }
+
+const keyOf = ({ connection, file }: Offer): string => `${connection.name} ${file.digests.sha256}`
 
 /** Files of the newest versions that are not held back, and whose side-car is not known yet. */
 async function likely(

@@ -22,7 +22,7 @@ import { isOwned, mayAskUpstream, type OriginFacts } from './origin.ts'
 import { findFiles } from './packed-facts.ts'
 import { openCold, type ColdFile } from './open-cold.ts'
 import type { BlobStore, Clock, FoundAsset, Landed, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
-import type { PrepareSideCars } from './prepare-side-cars.ts'
+import type { SideCarPreparation } from './prepare-side-cars.ts'
 import { retain } from './retain.ts'
 import type { Scope } from './scope.ts'
 import { checkDerived, fetchSideCar, findKeptSideCar, type Offer, type SideCarParts } from './side-cars.ts'
@@ -65,7 +65,7 @@ export type OpenedAsset = {
   readonly body: ReadableBlob
   /** hit: from the store. miss: it is arriving from upstream for this request. joined: for an earlier one. */
   readonly cache: 'hit' | 'miss' | 'joined'
-  /** Of a file that is not here, where a part of it was asked for: see `ColdFile`. */
+  /** Of a file that is not here, where parts of it may be given unverified: see `ColdFile`. */
   readonly part?: ColdFile['part']
 }
 
@@ -77,7 +77,7 @@ export type ReadParts = {
   readonly upstream: Upstream
   readonly clock: Clock
   readonly findAsset: FindAsset
-  readonly prepareSideCars: PrepareSideCars
+  readonly sideCars: SideCarPreparation
   /** `Ecosystem.sideCars` of the format. */
   readonly sideCarsOf: SideCarParts['sideCarsOf']
   /** `Ecosystem.versionKey` of the format. */
@@ -194,7 +194,7 @@ async function findPrepared(
 ) {
   const found = await findUpstream(parts, scope, name, along, options)
   if (found?.index.state !== 'present' || found.stale) return found
-  if (!(await parts.prepareSideCars(scope, name, found, options.deadline))) return found
+  if (!(await parts.sideCars.prepare(scope, name, found, options.deadline))) return found
   // As it is now, revision and all: what was found out moved it.
   const index = await parts.store.findIndex(found.connection.name, name.format, name.key)
   if (index?.state !== 'present') return found
@@ -356,11 +356,26 @@ async function openFromUpstream(
     sha256: file.digests.sha256 ?? null,
     etag: etagOf(file.digests),
   }
-  const cold = options.inPart ? await openCold(parts, offer, { deadline: options.deadline, download }) : null
-  if (cold) return { ...opened, ...cold, cache: 'miss' }
+  // Whoever reads parts of a file that has something inside for resolvers looks for that, and has always done so unverified.
+  // Of other files a range is cut out of what was verified.
+  const isLookedInto = parts.sideCarsOf(name.format)?.has(file.file) ?? false
+  const wantsLess = options.only === 'headers' || (options.only === 'range' && isLookedInto)
+  const cold = wantsLess ? await openCold(parts, offer, { deadline: options.deadline, download }) : null
+  if (cold) {
+    const part = isLookedInto && { part: withSideCar(parts, offer, cold) }
+    return { ...opened, size: cold.size, body: cold.body, cache: 'miss', ...part }
+  }
   const { size, body, joined } = await download()
   return { ...opened, size, body, cache: joined ? 'joined' : 'miss' }
 }
+
+const withSideCar =
+  ({ sideCars }: ReadParts, offer: Offer, cold: ColdFile): ColdFile['part'] =>
+  async (range) => {
+    const part = await cold.part(range)
+    if (part && part !== cold.body) sideCars.deriveBehind(offer)
+    return part
+  }
 
 async function openSideCar(
   parts: ReadParts,

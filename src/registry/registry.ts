@@ -71,12 +71,12 @@ export type Registry = {
 }
 
 export function createRegistry(
-  given: Omit<ReadParts, 'findAsset' | 'prepareSideCars'> & {
+  given: Omit<ReadParts, 'findAsset' | 'sideCars'> & {
     readonly blobs: BlobStore
     readonly require: RequirePackageAction
   },
 ): Registry {
-  const parts = { ...given, findAsset: rememberFound(given.store), prepareSideCars: sideCarPreparation(given) }
+  const parts = { ...given, findAsset: rememberFound(given.store), sideCars: sideCarPreparation(given) }
   return {
     readPackage: (scope, name, options) => readPackage(parts, scope, name, options),
     openAsset: (scope, name, select, options) => openAsset(parts, scope, name, select, options),

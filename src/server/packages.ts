@@ -178,7 +178,7 @@ function contextOf(
   return {
     scope,
     method: request.method ?? 'GET',
-    inPart: request.method === 'HEAD' || request.headers.range !== undefined,
+    only: request.method === 'HEAD' ? 'headers' : request.headers.range === undefined ? undefined : 'range',
     headers: request.headers,
     query: new URLSearchParams(query),
     body: request,

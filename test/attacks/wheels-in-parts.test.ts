@@ -93,6 +93,29 @@ describe('a wheel whose index offers no .metadata', () => {
     expect(pypi.bytesOf(/packages/)).toBeLessThan(7 * 150_000)
   })
 
+  it('has it advertised once somebody read parts of it', async () => {
+    const wheels: PublishedPypi[] = []
+    for (let version = 1; version <= 6; version++) wheels.push(await publish({ version: `${version}.0` }))
+    const first = wheels[0] as PublishedPypi
+    expect((await page()).advertised[first.file]).toBe(false)
+    await ask(at(first), { headers: { range: 'bytes=-16384' } })
+    await expect
+      .poll(async () => (await page()).advertised[first.file], { timeout: 20_000 })
+      .toEqual({ sha256: sha256(first.metadata) })
+    const before = pypi.requests.length
+    await ask(`${at(first)}.metadata`)
+    expect(pypi.requests).toHaveLength(before)
+  })
+
+  it('and no digest of it either, has it read out of the whole', async () => {
+    const wheel = await publish({ hashes: {} })
+    expect((await page()).advertised).toEqual({ [wheel.file]: false })
+    const { status, body } = await ask(`${at(wheel)}.metadata`)
+    expect([status, body.toString()]).toEqual([200, wheel.metadata.toString()])
+    expect((await ask(`${at(wheel)}.metadata`)).body.toString()).toBe(wheel.metadata.toString())
+    expect(pypi.countOf(wheel.path)).toBe(1)
+  })
+
   it('has none beside its .metadata, and sdists have none', async () => {
     const wheel = await publish({ kinds: ['wheel', 'sdist'] })
     const [, sdist] = await pypi.publish({ name: 'both', version: '1.0', kinds: ['wheel', 'sdist'] })
@@ -184,7 +207,9 @@ describe('what parts of a wheel say', () => {
     expect((await page()).advertised[wheel.file]).toEqual({ sha256: sha256((forged as PublishedPypi).metadata) })
     const whole = await ask(at(wheel))
     expect(sha256(whole.body)).toBe(wheel.sha256)
-    await expect.poll(async () => (await page()).advertised[wheel.file]).toEqual({ sha256: sha256(wheel.metadata) })
+    await expect
+      .poll(async () => (await page()).advertised[wheel.file], { timeout: 20_000 })
+      .toEqual({ sha256: sha256(wheel.metadata) })
     expect((await ask(`${at(wheel)}.metadata`)).body.toString()).toBe(wheel.metadata.toString())
     expect(registry.log).toContainEqual(
       expect.objectContaining({ file: wheel.file, reason: expect.stringContaining('not that of the whole file') }),

@@ -116,7 +116,7 @@ export async function assembleRegistry(layout: Layout): Promise<AssembledRegistr
     upstream,
     clock,
     findAsset: rememberFound(store),
-    prepareSideCars: async () => false,
+    sideCars: { prepare: async () => false, deriveBehind: () => {} },
     versionKey: (format, version) => FORMATS[format].ecosystem.versionKey(version),
     sideCarsOf: (format) => FORMATS[format].ecosystem.sideCars,
     used: () => {},

@@ -34,8 +34,8 @@ async function isLookUpBeforePublish(
 }
 
 export async function serveTarball(name: PackageName, file: string, context: RequestContext): Promise<Answer> {
-  const { registry, scope, deadline, inPart = false } = context
-  const asset = await registry.openAsset(scope, name, { file }, { deadline, inPart })
+  const { registry, scope, deadline, only } = context
+  const asset = await registry.openAsset(scope, name, { file }, { deadline, only })
   return { kind: 'asset', asset, contentType: ecosystem.fileType(file), headers: { 'cache-control': TARBALL_CACHING } }
 }
 
