@@ -143,12 +143,7 @@ export interface IndexReads {
   /** With its facts. */
   findIndex(connection: ConnectionName, format: FormatId, key: PackageKey): Promise<CachedIndex | undefined>
   /** What `put-side-car` kept; its blob counts as cached only. */
-  findSideCar(
-    connection: ConnectionName,
-    format: FormatId,
-    key: PackageKey,
-    file: string,
-  ): Promise<KeptSideCar | undefined>
+  findSideCar(from: ConnectionName, format: FormatId, key: PackageKey, file: string): Promise<KeptSideCar | undefined>
   /** Only those that were read out of their files; by file. */
   listDerivedSideCars(connection: ConnectionName, format: FormatId, key: PackageKey): Promise<readonly KeptSideCar[]>
 }
