@@ -149,6 +149,7 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
     upstream,
     clock,
     versionKey: (id, version) => formatOf(id).ecosystem.versionKey(version),
+    sideCarsOf: (id) => formatOf(id).ecosystem.sideCars,
     used: (sha256) => used.used(sha256),
     onRetentionFailure: (error, file) => log.error({ error, file }, 'a fetched file could not be recorded'),
     require: async ({ caller, callerAt, facts, domain, repository }, action, name) => {

@@ -4,7 +4,7 @@ import type { AppliedRule } from '../policy/curation/rule.ts'
 import type { MeasuredFile } from '../registry/compare-kept.ts'
 import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
 import type { RegistryError } from '../registry/errors.ts'
-import type { IndexFacts, Instant, PackageVersion, Tag } from '../registry/model.ts'
+import type { IndexFacts, Instant, KeptSideCar, PackageVersion, Tag } from '../registry/model.ts'
 import type { FormatId, PackageName } from '../registry/names.ts'
 import type { OpenedAsset } from '../registry/read.ts'
 import type { Scope } from '../registry/scope.ts'
@@ -61,6 +61,8 @@ export type RequestContext = {
   readonly method: string
   readonly headers: IncomingHttpHeaders
   readonly query: URLSearchParams
+  /** What is asked for of a file, where that is not the whole; see `ReadOptions.only`. */
+  readonly only?: 'headers' | 'range' | undefined
   /** The request's body as it came. Handlers bound what they read of it. */
   readonly body: Readable
   /** This repository's address as this client reaches it, ending in a slash: `http://127.0.0.1:8787/npm/local/main/`. */
@@ -153,6 +155,8 @@ export type RenderInput = {
     readonly facts: IndexFacts
     /** Where not null, only these versions of it count: the connection is gone or says the package is, and they were kept. */
     readonly only: readonly string[] | null
+    /** Small files beside those that it lists, which it does not offer and which are known here all the same. */
+    readonly sideCars?: readonly KeptSideCar[]
   } | null
   /** Published here, in search order: the first of two equal versions counts. They win over the index. */
   readonly hosted: readonly PackageVersion[]

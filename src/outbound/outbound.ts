@@ -36,6 +36,7 @@ const FOLLOWS_ANYWHERE = new Set([
   'accept-encoding',
   'cache-control',
   'if-none-match',
+  'if-range',
   'if-modified-since',
   'range',
 ])

@@ -203,6 +203,19 @@ export type Change =
       readonly file: string
       readonly sha256: string
       readonly size: number
+      /**
+       * Where it was read out of the file itself: the file's sha256. Kept answers may tell of it, so the index's revision moves.
+       * Left out: the upstream gave it.
+       */
+      readonly derivedFrom?: string
+    }
+  /** Forgets one that was read out of the file; moves the index's revision. Nothing to forget is no failure. */
+  | {
+      readonly change: 'drop-side-car'
+      readonly connection: ConnectionName
+      readonly format: FormatId
+      readonly key: PackageKey
+      readonly file: string
     }
   // --- where events go (these move no counter)
   | { readonly change: 'create-webhook'; readonly webhook: Webhook }

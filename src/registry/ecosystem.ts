@@ -1,3 +1,4 @@
+import type { Steps } from './file-parts.ts'
 import type { IndexFacts } from './model.ts'
 import type { FormatId, PackageName } from './names.ts'
 import type { OfferedVersion } from './ports.ts'
@@ -43,6 +44,13 @@ export type Ecosystem = {
   }
   /** Throws for what cannot be the document at this path below a connection's URL, where the format's registries keep some beside packages. */
   checkDocument?(path: string, body: Uint8Array): void
+  /** Small files that clients look for beside a package file, and that are a part of it (PEP 658). */
+  readonly sideCars?: {
+    /** Whether a file has one, by its name. */
+    has(file: string): boolean
+    /** Finds it inside of the file. Throws `mismatch` with the reason where that is not possible beyond doubt. */
+    extract(file: string, size: number): Steps<Uint8Array>
+  }
   /** `Content-Type` of a package file. */
   fileType(file: string): string
 }

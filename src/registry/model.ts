@@ -312,10 +312,22 @@ export type IndexFacts = {
   readonly files: readonly IndexFile[]
   /** A number that only grows upstream, where there is one (PyPI's serial); an older document never replaces a newer. */
   readonly serial: number | null
+  /** Files that clients are likely to want a side-car of, and of which the index offers none; the likeliest first. */
+  readonly lackSideCars?: readonly string[]
 }
 
 /** `IndexFacts`, compressed: see packed-facts.ts. */
 export type PackedFacts = Uint8Array
+
+/** A small file that is kept beside one that an index lists (PEP 658's `.metadata`). */
+export type KeptSideCar = {
+  /** The file that it stands beside. */
+  readonly file: string
+  readonly sha256: Hex
+  readonly size: number
+  /** The sha256 of the file that it was read out of: it counts for no other. null where the upstream gave it. */
+  readonly derivedFrom: Hex | null
+}
 
 /** A connection's index of one package, as it was last seen. */
 export type CachedIndex = {

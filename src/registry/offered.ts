@@ -16,6 +16,8 @@ export type ReadOptions = {
   readonly askUpstream?: boolean
   /** Serve a stale index and refresh it behind; true unless the client asked for fresh data. */
   readonly whileRevalidating?: boolean
+  /** Of a file: no more is wanted of it than this. */
+  readonly only?: 'headers' | 'range' | undefined
 }
 
 export type AssetSelection = {
@@ -146,7 +148,7 @@ export async function findInIndex(
 /** A request for a file that does not exist asks the upstream at most this often per package. */
 const RECHECK_AFTER_MS = 10_000
 
-const factsOf = (name: PackageName, file: IndexFile, version: IndexVersion | undefined): VersionFacts => ({
+export const factsOf = (name: PackageName, file: IndexFile, version: IndexVersion | undefined): VersionFacts => ({
   format: name.format,
   key: name.key,
   version: file.version,

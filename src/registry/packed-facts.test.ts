@@ -1,7 +1,7 @@
 import { zstdCompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { IndexFacts, IndexFile } from './model.ts'
-import { findFile, findFiles, hasVersion, packFacts, unpackFacts } from './packed-facts.ts'
+import { findFile, findFiles, hasVersion, listLackingSideCars, packFacts, unpackFacts } from './packed-facts.ts'
 
 const NAMES = [
   'a-1.0.0.tgz',
@@ -33,6 +33,15 @@ const facts: IndexFacts = {
 }
 /** As an earlier version of this program wrote them. */
 const inOneLine = (earlier: IndexFacts) => new Uint8Array(zstdCompressSync(JSON.stringify(earlier)))
+
+it('facts have the files that lack a side-car, where there are any', async () => {
+  const lackSideCars = NAMES.toReversed()
+  const packed = packFacts({ ...facts, lackSideCars })
+  expect(await listLackingSideCars(packed)).toEqual(lackSideCars)
+  expect(unpackFacts(packed)).toEqual({ ...facts, lackSideCars })
+  expect(await findFiles(packed, new Set(NAMES))).toEqual(facts.files)
+  for (const without of [packFacts(facts), inOneLine(facts)]) expect(await listLackingSideCars(without)).toEqual([])
+})
 
 describe.each([
   ['packed here', packFacts(facts)],

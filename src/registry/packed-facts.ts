@@ -14,11 +14,12 @@ const CHUNK = { chunkSize: 256 * 1024 }
 export const packFacts = (facts: IndexFacts): PackedFacts =>
   new Uint8Array(zstdCompressSync(inLines(facts), { params: { [constants.ZSTD_c_compressionLevel]: 3 } }))
 
-function inLines({ serial, versions, files }: IndexFacts): string {
+function inLines({ serial, versions, files, lackSideCars = [] }: IndexFacts): string {
   // INVARIANT: what a line is found by comes first in it, spelled as JSON.stringify spells it.
   const ofVersions = versions.map(({ version, ...rest }) => JSON.stringify({ version, ...rest }))
   const ofFiles = files.map(({ file, ...rest }) => JSON.stringify({ file, ...rest }))
-  return `{"serial":${serial},"versions":[\n${ofVersions.join(',\n')}\n],"files":[\n${ofFiles.join(',\n')}\n]}`
+  const lacking = lackSideCars.length > 0 ? `"lackSideCars":${JSON.stringify(lackSideCars)},` : ''
+  return `{"serial":${serial},${lacking}"versions":[\n${ofVersions.join(',\n')}\n],"files":[\n${ofFiles.join(',\n')}\n]}`
 }
 
 /** All of them. In a worker thread, or for small ones. */
@@ -47,6 +48,13 @@ export async function findFiles(packed: PackedFacts, names: ReadonlySet<string>)
     if (spelled.has(text.toString('utf8', from, end))) found.push(lineAt<IndexFile>(text, at))
   }
   return found
+}
+
+/** `IndexFacts.lackSideCars`: it stands in the first line. */
+export async function listLackingSideCars(packed: PackedFacts): Promise<readonly string[]> {
+  const text = await textOf(packed)
+  const first = text.toString('utf8', 0, text.indexOf(LINE_BREAK))
+  return (JSON.parse(`${first}]}`) as IndexFacts).lackSideCars ?? []
 }
 
 export const findVersion = async (packed: PackedFacts, version: string): Promise<IndexVersion | undefined> =>

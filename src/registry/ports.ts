@@ -1,5 +1,6 @@
 import type { CurationRule } from '../policy/curation/rule.ts'
 import type { Change } from './changes.ts'
+import type { RemoteFiles } from './file-parts.ts'
 import type { RecordedEvent } from './events.ts'
 import type {
   AccessKey,
@@ -14,6 +15,7 @@ import type {
   IndexFile,
   IndexVersion,
   Instant,
+  KeptSideCar,
   NameRecord,
   Package,
   PackageVersion,
@@ -142,12 +144,9 @@ export interface IndexReads {
   /** With its facts. */
   findIndex(connection: ConnectionName, format: FormatId, key: PackageKey): Promise<CachedIndex | undefined>
   /** What `put-side-car` kept; its blob counts as cached only. */
-  findSideCar(
-    connection: ConnectionName,
-    format: FormatId,
-    key: PackageKey,
-    file: string,
-  ): Promise<{ readonly sha256: Hex; readonly size: number } | undefined>
+  findSideCar(from: ConnectionName, format: FormatId, key: PackageKey, file: string): Promise<KeptSideCar | undefined>
+  /** Only those that were read out of their files; by file. */
+  listDerivedSideCars(connection: ConnectionName, format: FormatId, key: PackageKey): Promise<readonly KeptSideCar[]>
 }
 
 export type BlobRecord = {
@@ -343,7 +342,7 @@ export type OfferedVersion = {
   readonly metadata: string
 }
 
-export interface Upstream {
+export interface Upstream extends RemoteFiles {
   /**
    * What the connection offers under a name: from the cache while fresh, else asked anew. A failing upstream yields the
    * stale copy; where there is none, `upstream_down` or `upstream_slow` is thrown, never an absent index.

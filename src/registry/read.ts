@@ -7,8 +7,8 @@ import type {
   Connection,
   DeclaredDigests,
   Hex,
-  IndexFile,
   Instant,
+  KeptSideCar,
   PackageVersion,
   PackedFacts,
   Repository,
@@ -18,9 +18,12 @@ import type { FindAsset } from './found-assets.ts'
 import { displayName, type ConnectionName, type FormatId, type PackageName } from './names.ts'
 import { findInIndex, findOffered, findUpstream, type AssetSelection, type ReadOptions } from './offered.ts'
 import { isOwned, mayAskUpstream, type OriginFacts } from './origin.ts'
-import type { BlobStore, Clock, FoundAsset, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
+import { openCold, type ColdFile } from './open-cold.ts'
+import type { BlobStore, Clock, FoundAsset, Landed, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
+import type { SideCarPreparation } from './prepare-side-cars.ts'
 import { retain } from './retain.ts'
 import type { Scope } from './scope.ts'
+import { checkDerived, fetchSideCar, findKeptSideCar, type Offer, type SideCarParts } from './side-cars.ts'
 import { searchPath } from './topology.ts'
 
 // The two doors out of a registry: an index of a package, and a file of it. Policy stands in both. A third door needs a
@@ -35,6 +38,8 @@ export type PackageSources = {
     readonly facts: PackedFacts
     /** Where not null, only these versions of it count. */
     readonly only: readonly string[] | null
+    /** Read out of the files themselves, where the index does not offer them. */
+    readonly sideCars: readonly KeptSideCar[]
   } | null
   readonly hosted: readonly PackageVersion[]
   /** Fetched and kept, but not as the index has it: see `RenderInput.retained`. */
@@ -60,6 +65,8 @@ export type OpenedAsset = {
   readonly body: ReadableBlob
   /** hit: from the store. miss: it is arriving from upstream for this request. joined: for an earlier one. */
   readonly cache: 'hit' | 'miss' | 'joined'
+  /** Of a file that is not here, where parts of it may be given unverified: see `ColdFile`. */
+  readonly part?: ColdFile['part']
 }
 
 export type { AssetSelection, ReadOptions } from './offered.ts'
@@ -70,6 +77,9 @@ export type ReadParts = {
   readonly upstream: Upstream
   readonly clock: Clock
   readonly findAsset: FindAsset
+  readonly sideCars: SideCarPreparation
+  /** `Ecosystem.sideCars` of the format. */
+  readonly sideCarsOf: SideCarParts['sideCarsOf']
   /** `Ecosystem.versionKey` of the format. */
   readonly versionKey: (format: FormatId, version: string) => string
   /** Remembers that a blob was of use. */
@@ -108,7 +118,7 @@ export async function readPackage(
   const facts = await originFacts(parts, scope, name)
   const mayAsk = (options.askUpstream ?? true) && mayAskUpstream(facts, along)
   const wasHere = facts.record?.ingested ?? false
-  const told = mayAsk ? await findUpstream(parts, scope, name, along, { ...options, wasHere }).catch(outageOf) : null
+  const told = mayAsk ? await findPrepared(parts, scope, name, along, { ...options, wasHere }).catch(outageOf) : null
   const asked = told instanceof RegistryError ? null : told
   const [held, tags] = await Promise.all([
     parts.store.listVersions(scope.domain.name, names, name.format, name.key),
@@ -116,7 +126,9 @@ export async function readPackage(
   ])
   const hosted = held.filter((version) => version.origin === 'INTERNAL' && version.status === 'Published')
   const index =
-    asked?.index.state === 'present' ? liveIndex(asked.connection, asked.index) : await retainedIndex(parts, name, held)
+    asked?.index.state === 'present'
+      ? await liveIndex(parts, asked.connection, asked.index)
+      : await retainedIndex(parts, name, held)
   const alone = index ? [] : held.filter(isListedAlone)
   if (told instanceof RegistryError && !index && alone.length === 0) throw told
   if (!index && hosted.length + alone.length === 0) throw notFound(name)
@@ -143,10 +155,36 @@ const isListedAlone = ({ origin, status, metadata, assets }: PackageVersion): bo
   status === 'Published' &&
   (metadata !== null || assets.some((asset) => asset.metadata !== null))
 
-const liveIndex = (connection: Connection, index: CachedIndex): PackageSources['index'] =>
-  index.document && index.facts
-    ? { connection: connection.name, document: index.document, facts: index.facts, only: null }
-    : null
+async function liveIndex(
+  parts: ReadParts,
+  connection: Connection,
+  index: CachedIndex,
+): Promise<PackageSources['index']> {
+  if (!index.document || !index.facts) return null
+  const { document, facts } = index
+  return { connection: connection.name, document, facts, only: null, sideCars: await sideCarsIn(parts, index) }
+}
+
+const sideCarsIn = async ({ store, sideCarsOf }: ReadParts, { connection, format, key }: CachedIndex) =>
+  sideCarsOf(format) ? store.listDerivedSideCars(connection, format, key) : []
+
+/** Before an index is shown, what it lacks is found out as far as that is quickly done. */
+async function findPrepared(
+  parts: ReadParts,
+  scope: Scope,
+  name: PackageName,
+  along: readonly Repository[],
+  options: Parameters<typeof findUpstream>[4],
+) {
+  const found = await findUpstream(parts, scope, name, along, options)
+  if (found?.index.state !== 'present' || found.stale) return found
+  if (!(await parts.sideCars.prepare(scope, name, found, options.deadline))) return found
+  // As it is now, revision and all: what was found out moved it.
+  const index = await parts.store.findIndex(found.connection.name, name.format, name.key)
+  if (index?.state !== 'present') return found
+  const last = { connection: index.connection, revision: index.revision }
+  return { ...found, index, asked: [...found.asked.slice(0, -1), last] }
+}
 
 /** What was fetched once stays, also when its connection is gone or denies the package: the last index, cut down to those versions. */
 async function retainedIndex(
@@ -160,7 +198,8 @@ async function retainedIndex(
   const index = await parts.store.findIndex(connection, name.format, name.key)
   if (!index?.document || !index.facts) return null
   const only = retained.filter((version) => version.entryPoint === connection).map((version) => version.version)
-  return { connection, document: index.document, facts: index.facts, only: [...new Set(only)] }
+  const sideCars = await sideCarsIn(parts, index)
+  return { connection, document: index.document, facts: index.facts, only: [...new Set(only)], sideCars }
 }
 
 export function refuseHeld(
@@ -258,7 +297,8 @@ const AGE_DEADLINE_MS = 10_000
 /** That of a fetched file is kept by itself. It serves also when the upstream no longer lists the file. */
 async function sideCarOf(parts: ReadParts, name: PackageName, { version, asset }: FoundAsset) {
   if (asset.sideCar || version.origin === 'INTERNAL') return asset.sideCar
-  return parts.store.findSideCar(version.entryPoint as ConnectionName, name.format, name.key, asset.file)
+  const kept = await parts.store.findSideCar(version.entryPoint as ConnectionName, name.format, name.key, asset.file)
+  return kept?.derivedFrom === null || kept?.derivedFrom === asset.digests.sha256 ? kept : undefined
 }
 
 /**
@@ -282,72 +322,61 @@ async function openFromUpstream(
   if (!offered) throw notFound(name, select.file)
   const { connection, repository, file, facts, metadata } = offered
   refuseHeld(parts, scope, name, facts, parts.clock.now())
-  if (select.sideCar) return openSideCar(parts, connection, name, file, options)
   const retention = { scope, name, file, facts, metadata, connection, keeper: repository, evenIfOwned: isOwned(origin) }
-  const download = await parts.upstream.download(connection, file, {
-    deadline: options.deadline,
-    onLanded: (landed) =>
-      retain(parts, { ...retention, landed }).catch((error: unknown) => parts.onRetentionFailure(error, file.file)),
-  })
-  return {
+  const offer = { connection, name, file }
+  const onLanded = async (landed: Landed) => {
+    await retain(parts, { ...retention, landed })
+    await checkDerived(parts, offer, landed)
+  }
+  const download = () =>
+    parts.upstream.download(connection, file, {
+      deadline: options.deadline,
+      onLanded: (landed) => onLanded(landed).catch((error: unknown) => parts.onRetentionFailure(error, file.file)),
+    })
+  if (select.sideCar) return openSideCar(parts, offer, { deadline: options.deadline, download })
+  const opened = {
     file: file.file,
     version: file.version,
     sha256: file.digests.sha256 ?? null,
     etag: etagOf(file.digests),
-    size: download.size,
-    body: download.body,
-    cache: download.joined ? 'joined' : 'miss',
   }
+  // Whoever reads parts of a file that has something inside for resolvers looks for that, and has always done so unverified.
+  // Of other files a range is cut out of what was verified.
+  const isLookedInto = parts.sideCarsOf(name.format)?.has(file.file) ?? false
+  const wantsLess = options.only === 'headers' || (options.only === 'range' && isLookedInto)
+  const cold = wantsLess ? await openCold(parts, offer, { deadline: options.deadline, download }) : null
+  if (cold) {
+    const part = isLookedInto && { part: withSideCar(parts, offer, cold) }
+    return { ...opened, size: cold.size, body: cold.body, cache: 'miss', ...part }
+  }
+  const { size, body, joined } = await download()
+  return { ...opened, size, body, cache: joined ? 'joined' : 'miss' }
 }
+
+const withSideCar =
+  ({ sideCars }: ReadParts, offer: Offer, cold: ColdFile): ColdFile['part'] =>
+  async (range) => {
+    const part = await cold.part(range)
+    if (part && part !== cold.body) sideCars.deriveBehind(offer)
+    return part
+  }
 
 async function openSideCar(
   parts: ReadParts,
-  connection: Connection,
-  name: PackageName,
-  file: IndexFile,
-  options: ReadOptions,
+  offer: Offer,
+  options: Parameters<typeof fetchSideCar>[2],
 ): Promise<OpenedAsset> {
+  const { name, file } = offer
   const missing = notFound(name, `${file.file}.metadata`)
-  if (file.sideCar === null) throw missing
-  const known = await parts.store.findSideCar(connection.name, name.format, name.key, file.file)
+  if (file.sideCar === null && !parts.sideCarsOf(name.format)?.has(file.file)) throw missing
+  const known = await findKeptSideCar(parts, offer)
   const found = known && (await parts.blobs.open(known.sha256, known))
-  // Lost from the store, or never here: it is fetched, and kept.
-  const kept = known && found ? known : await keepSideCar(parts, connection, name, file, options)
+  // Lost from the store, or never here: it is fetched, and kept, so that a resolver finds it again when the upstream is gone.
+  const kept = known && found ? known : await fetchSideCar(parts, offer, options)
   const body = found ?? (await parts.blobs.open(kept.sha256, kept))
   if (!body) throw missing
   parts.used(kept.sha256)
-  const opened = {
-    file: `${file.file}.metadata`,
-    version: file.version,
-    sha256: kept.sha256,
-    etag: etagOf(kept),
-    size: kept.size,
-  }
-  return { ...opened, body, cache: 'hit' }
-}
-
-/** Fetched once and kept, so that a resolver finds it again when the upstream is gone. */
-async function keepSideCar(
-  parts: ReadParts,
-  connection: Connection,
-  name: PackageName,
-  file: IndexFile,
-  options: ReadOptions,
-) {
-  const bytes = await parts.upstream.readSideCar(connection, file, { deadline: options.deadline })
-  await using pending = await parts.blobs.begin()
-  await pending.write(bytes)
-  const { digests, size } = await pending.commit()
-  const kept = { sha256: digests.sha256, size }
-  await parts.store.commit([
-    {
-      change: 'put-side-car',
-      connection: connection.name,
-      format: name.format,
-      key: name.key,
-      file: file.file,
-      ...kept,
-    },
-  ])
-  return kept
+  const { sha256, size } = kept
+  const etag = etagOf(kept)
+  return { file: `${file.file}.metadata`, version: file.version, sha256, etag, size, body, cache: 'hit' }
 }

@@ -10,6 +10,7 @@ import { rememberFound } from './found-assets.ts'
 import { listNames } from './list-names.ts'
 import type { FormatId, PackageKey, PackageName } from './names.ts'
 import type { BlobStore, DigestAlgorithm, PendingBlob } from './ports.ts'
+import { sideCarPreparation } from './prepare-side-cars.ts'
 import { publish, type PublishRequest, type PublishResult } from './publish.ts'
 import {
   openAsset,
@@ -73,9 +74,12 @@ export type Registry = {
 }
 
 export function createRegistry(
-  given: Omit<ReadParts, 'findAsset'> & { readonly blobs: BlobStore; readonly require: RequirePackageAction },
+  given: Omit<ReadParts, 'findAsset' | 'sideCars'> & {
+    readonly blobs: BlobStore
+    readonly require: RequirePackageAction
+  },
 ): Registry {
-  const parts = { ...given, findAsset: rememberFound(given.store) }
+  const parts = { ...given, findAsset: rememberFound(given.store), sideCars: sideCarPreparation(given) }
   return {
     readPackage: (scope, name, options) => readPackage(parts, scope, name, options),
     openAsset: (scope, name, select, options) => openAsset(parts, scope, name, select, options),

@@ -191,6 +191,7 @@ async function renderEntry(
     document && {
       facts: sources.index.facts,
       only: sources.index.only,
+      sideCars: sources.index.sideCars,
       compressed: document,
     }
   const rendered = await parts.render(

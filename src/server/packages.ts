@@ -179,6 +179,7 @@ function contextOf(
   return {
     scope,
     method: request.method ?? 'GET',
+    only: request.method === 'HEAD' ? 'headers' : request.headers.range === undefined ? undefined : 'range',
     headers: request.headers,
     query: new URLSearchParams(query),
     body: request,

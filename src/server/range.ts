@@ -1,5 +1,4 @@
-/** Both ends count. */
-export type ByteRange = { readonly start: number; readonly end: number }
+import type { ByteRange } from '../registry/file-parts.ts'
 
 /**
  * RFC 9110 section 14: one range of bytes. null where the header is to be ignored (another unit, several ranges, nonsense),

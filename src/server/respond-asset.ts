@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { RegistryError } from '../registry/errors.ts'
+import type { ReadableBlob } from '../registry/ports.ts'
 import type { OpenedAsset } from '../registry/read.ts'
 import { writeHead } from './head.ts'
 import { parseRange } from './range.ts'
@@ -12,6 +13,12 @@ const CHUNK = 256 * 1024
 /** A client that takes nothing for this long is gone. */
 const STALLED_AFTER_MS = 120_000
 
+/**
+ * What is said of a file that is not here: its index declares it, and nobody has verified it. Clients that read parts of it keep what
+ * they found as long as this says (uv), so not for ever; and a part, which bears the ETag of the verified whole, is not kept at all.
+ */
+const SEEN_FROM_AFAR = 'private, max-age=600'
+
 /** Writes one file: whole, a range of it, or its headers. Files are immutable, so a matching validator ends it. */
 export async function sendAsset(
   request: IncomingMessage,
@@ -19,7 +26,7 @@ export async function sendAsset(
   asset: OpenedAsset,
   own: Readonly<Record<string, string>>,
 ): Promise<void> {
-  await using body = asset.body
+  await using whole = asset.body
   const headers: Record<string, string | number> = {
     ...own,
     'accept-ranges': 'bytes',
@@ -27,12 +34,13 @@ export async function sendAsset(
     'content-disposition': `attachment; filename="${asset.file.replace(/[^\w.+@-]/g, '_')}"`,
   }
   if (asset.etag !== null) headers['etag'] = asset.etag
+  if (asset.part) headers['cache-control'] = SEEN_FROM_AFAR
   if (asset.etag !== null && matchesEtag(request.headers['if-none-match'], asset.etag)) {
     writeHead(response, 304, headers)
     response.end()
     return
   }
-  const size = asset.size ?? body.size
+  const size = asset.size ?? whole.size
   const range = rangeOf(request, asset, size)
   if (range) {
     headers['content-range'] = `bytes ${range.start}-${range.end}/${size}`
@@ -46,19 +54,22 @@ export async function sendAsset(
     response.end()
     return
   }
-  if (body.bytes) {
+  if (whole.bytes) {
     writeHead(response, range ? 206 : 200, headers)
-    response.end(from === 0 && until >= body.bytes.length ? body.bytes : body.bytes.subarray(from, until))
+    response.end(from === 0 && until >= whole.bytes.length ? whole.bytes : whole.bytes.subarray(from, until))
     return
   }
+  const part = (range && (await asset.part?.(range))) ?? null
+  if (part) headers['cache-control'] = 'no-store'
   // Of a file that still arrives, only the end is withheld until it was verified: a part without it waits for that.
-  if (range && size !== null && until < size && asset.cache !== 'hit') await body.read(Buffer.alloc(1), size - 1)
+  else if (range && size !== null && until < size && asset.cache !== 'hit') await whole.read(Buffer.alloc(1), size - 1)
+  const body = part ?? whole
   const buffer = borrowBuffer(until - from)
   try {
     // The first bytes are read before the headers go out: what fails before them still gets a proper error.
     const read = from < until ? await body.read(buffer.subarray(0, Math.min(CHUNK, until - from)), from) : 0
     writeHead(response, range ? 206 : 200, headers)
-    await pump(response, asset, buffer, read, from, until)
+    await pump(response, asset.file, body, { buffer, read, from, until })
   } finally {
     giveBack(buffer)
   }
@@ -98,13 +109,12 @@ function rangeOf(request: IncomingMessage, asset: OpenedAsset, size: number | nu
 
 async function pump(
   response: ServerResponse,
-  asset: OpenedAsset,
-  buffer: Buffer,
-  first: number,
-  from: number,
-  until: number,
+  file: string,
+  body: ReadableBlob,
+  begun: { readonly buffer: Buffer; readonly read: number; readonly from: number; readonly until: number },
 ): Promise<void> {
-  let read = first
+  const { buffer, from, until } = begun
+  let { read } = begun
   let position = from
   response.setTimeout(STALLED_AFTER_MS, () => response.destroy())
   while (read > 0) {
@@ -112,8 +122,8 @@ async function pump(
     // The buffer is filled anew only when its bytes have left.
     if (!(await written(response, buffer.subarray(0, read)))) return
     if (position >= until) break
-    read = await asset.body.read(buffer.subarray(0, Math.min(CHUNK, until - position)), position)
+    read = await body.read(buffer.subarray(0, Math.min(CHUNK, until - position)), position)
   }
-  if (until !== Infinity && position < until) throw new Error(`${asset.file} ended after ${position} of ${until} bytes`)
+  if (until !== Infinity && position < until) throw new Error(`${file} ended after ${position} of ${until} bytes`)
   response.end()
 }

@@ -115,7 +115,8 @@ const unshared = (bytes: Uint8Array): Uint8Array =>
 /** Blobs are named after their compressed bytes; a renderer that remembers parsed documents knows them by the document's own digest. */
 function decompressed(index: NonNullable<RenderJob['input']['index']>): NonNullable<RenderInput['index']> {
   const document = zstdDecompressSync(index.compressed)
-  return { document, id: sha256(document).toString('hex'), facts: unpackFacts(index.facts), only: index.only }
+  const { compressed: _, ...rest } = index
+  return { ...rest, document, id: sha256(document).toString('hex'), facts: unpackFacts(index.facts) }
 }
 
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest()

@@ -12,7 +12,7 @@ import { within } from './within.ts'
 
 /** One request that went upstream, for metrics and logs. */
 export type Observation = {
-  readonly kind: 'index' | 'version' | 'file' | 'side-car' | 'document' | 'question'
+  readonly kind: 'index' | 'version' | 'file' | 'range' | 'side-car' | 'document' | 'question'
   readonly connection: ConnectionName
   /** What was asked for: `left-pad`, `left-pad-1.3.0.tgz`. */
   readonly what: string
@@ -49,10 +49,14 @@ export type Ask = {
   readonly what: string
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
+  /** Asks for the headers alone. */
+  readonly method?: 'HEAD'
   /** What a POST sends, which must be safe to send again; a GET where left out. */
   readonly body?: Uint8Array
   /** For all tries together. */
   readonly deadline: Instant
+  /** Statuses that `use` understands besides the usual. */
+  readonly answers?: ReadonlySet<number>
   /** Asked before a try after the first. */
   readonly mayRetry?: () => boolean
 }
@@ -64,7 +68,7 @@ const ANSWERS = new Set([200, 304, 404, 410])
 export const originOf = (url: string): string => new URL(url).origin
 
 /**
- * Asks an upstream and has `use` read the answer: 200, 304, 404 or 410. Everything else is an outage: tried again where
+ * Asks an upstream and has `use` read the answer: 200, 304, 404, 410 or one of `request.answers`. Everything else is an outage: tried again where
  * that makes sense, then thrown as `upstream_down` or `upstream_slow` with the seconds after which to come back.
  */
 export async function ask<T>(
@@ -154,7 +158,7 @@ async function attemptOnce<T>(
   const { connection, kind, what } = request
   const begun = parts.clock.now()
   // A file may take long to arrive, and then as long as it needs; what a person waits for as a whole may not.
-  const patience = kind === 'file' ? Infinity : (connection.timeoutMs ?? Infinity)
+  const patience = kind === 'file' || kind === 'range' ? Infinity : (connection.timeoutMs ?? Infinity)
   let status: number | null = null
   let bytes = 0
   const report = (error: Error | null) =>
@@ -173,6 +177,7 @@ async function attemptOnce<T>(
     const response = await parts.outbound.request({
       url: request.url,
       headers: request.headers,
+      ...(request.method && { method: request.method }),
       ...(request.body && { method: 'POST', body: request.body }),
       credentials: credentials ? { origin: own, header: credentials.header } : undefined,
       declaredOrigins: [own, ...connection.fileOrigins],
@@ -182,7 +187,7 @@ async function attemptOnce<T>(
     })
     status = response.status
     try {
-      if (!ANSWERS.has(status)) throw new BadStatus(response)
+      if (!ANSWERS.has(status) && !request.answers?.has(status)) throw new BadStatus(response)
       const result = await use({ ...response, body: counted(response.body, (length) => (bytes += length)) })
       report(null)
       return result

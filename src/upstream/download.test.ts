@@ -15,7 +15,7 @@ import { startNpmUpstream, type NpmUpstream } from '../../test/support/upstream/
 import { startPypiUpstream, type PypiUpstream } from '../../test/support/upstream/pypi.ts'
 import type { IndexFile } from '../registry/model.ts'
 import type { Landed } from '../registry/ports.ts'
-import { fileUrl } from './download.ts'
+import { fileUrl } from './offered-file.ts'
 
 const soon = () => Date.now() + 10_000
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')

@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto'
 import { decodedBody, encodingOf, readBody } from '../outbound/body.ts'
 import { OutboundError } from '../outbound/outbound-error.ts'
 import type { OutboundResponse } from '../outbound/request.ts'
-import { RegistryError } from '../registry/errors.ts'
+import type { RegistryError } from '../registry/errors.ts'
 import type { Connection, Hex, IndexFile, Instant } from '../registry/model.ts'
 import type { BlobLedger, BlobStore, Download, Landed, Upstream } from '../registry/ports.ts'
 import { ask, outage, type AskParts } from './ask.ts'
 import { GrowingBlob } from './growing-blob.ts'
+import { fileKey, fileUrl, goneUpstream } from './offered-file.ts'
+import type { RemoteFileParts } from './remote-files.ts'
 import { SingleFlight, type Settling } from './single-flight.ts'
 import { digestsToCompute, mismatchOf } from './verify.ts'
 import { within } from './within.ts'
@@ -35,7 +37,9 @@ const RETENTION_PATIENCE_MS = 5_000
 const JUST_LANDED_MS = 10_000
 
 /** Files of connections: one request upstream per file, whoever asks meanwhile joins it. */
-export function createDownloads(parts: DownloadParts): Pick<Upstream, 'download' | 'readSideCar'> & Settling {
+export function createDownloads(
+  parts: DownloadParts,
+): Pick<Upstream, 'download' | 'readSideCar'> & Settling & Pick<RemoteFileParts, 'arrived'> {
   const fills = new Map<string, Fill>()
   const ending = new Set<Promise<void>>()
   const justLanded = new Map<string, { readonly sha256: Hex; readonly until: Instant }>()
@@ -51,7 +55,7 @@ export function createDownloads(parts: DownloadParts): Pick<Upstream, 'download'
   return {
     async download(connection, file, options) {
       const url = fileUrl(connection, file)
-      const key = keyOf(connection, file)
+      const key = fileKey(connection, file)
       if (!fills.has(key)) {
         const sha256 = file.digests.sha256?.toLowerCase() ?? justLanded.get(key)?.sha256
         const kept = sha256 === undefined ? null : await openKept(parts, file, sha256, options.onLanded)
@@ -76,35 +80,16 @@ export function createDownloads(parts: DownloadParts): Pick<Upstream, 'download'
       const url = new URL(fileUrl(connection, file))
       url.pathname += '.metadata' // PEP 658: appended to the path, before a query
       const late = () => outage('slow', `${connection.name} did not send ${file.file}.metadata in time`)
-      const fetched = sideCars.run(keyOf(connection, file), () => fetchSideCar(parts, connection, file, url.href))
+      const fetched = sideCars.run(fileKey(connection, file), () => fetchSideCar(parts, connection, file, url.href))
       return within(fetched, deadline, parts.clock, late)
     },
+
+    arrived: (connection, file) => fills.get(fileKey(connection, file))?.blob.visible ?? null,
 
     async settled() {
       await Promise.all([sideCars.settled(), ...ending])
     },
   }
-}
-
-const keyOf = (connection: Connection, { url, size, digests, sideCar }: IndexFile): string =>
-  JSON.stringify([connection.name, url, size, Object.entries(digests).toSorted(), sideCar])
-
-/**
- * Where to fetch a file. Old documents of registries that speak https name http addresses on the same host: those are
- * fetched by https. Without a digest, nothing else is fetched in the clear for a connection that is not.
- */
-export function fileUrl(connection: Connection, file: IndexFile): string {
-  if (!URL.canParse(file.url)) throw outage('down', `${connection.name} names an address for ${file.file} that is none`)
-  const url = new URL(file.url)
-  const own = new URL(connection.url)
-  const isDowngrade = own.protocol === 'https:' && url.protocol === 'http:'
-  if (isDowngrade && url.hostname === own.hostname && url.port === '') return own.origin + url.pathname + url.search
-  if (isDowngrade && Object.keys(file.digests).length === 0)
-    throw outage(
-      'down',
-      `${connection.name} offers ${file.file} over plain http and without a digest, which is refused`,
-    )
-  return url.href
 }
 
 /** A blob that some upstream gave already is the file, whichever it was: its name is its digest. */
@@ -134,12 +119,6 @@ function mismatch(parts: DownloadParts, connection: Connection, file: IndexFile,
     60_000,
   )
 }
-
-const gone = (connection: Connection, what: string): RegistryError =>
-  new RegistryError('not_found', `${connection.name} lists ${what} but does not have it`, {
-    resourceType: 'asset',
-    resourceId: what,
-  })
 
 /** One file on its way from an upstream into the blob store. It goes on when everybody who asked for it has left. */
 class Fill {
@@ -217,7 +196,7 @@ class Fill {
   /** One answer, from its head to durable bytes. */
   async #receive(response: OutboundResponse): Promise<Landed> {
     const { blobs, maxFileBytes } = this.#parts
-    if (response.status !== 200) throw gone(this.#connection, this.#file.file)
+    if (response.status !== 200) throw goneUpstream(this.#connection, this.#file.file)
     const size = this.#sizeOf(response)
     const pending = await blobs.begin({ digests: digestsToCompute(this.#file.digests), ...(size !== null && { size }) })
     this.blob.start(pending, size)
@@ -302,7 +281,7 @@ async function fetchSideCar(
     deadline: parts.clock.now() + 30_000,
   }
   return ask(parts, request, async (response) => {
-    if (response.status !== 200) throw gone(connection, what)
+    if (response.status !== 200) throw goneUpstream(connection, what)
     const bytes = await readBody(response, { maxBytes: MOST_SIDE_CAR_BYTES })
     const declared = file.sideCar === true || file.sideCar === null ? null : file.sideCar.sha256.toLowerCase()
     if (declared !== null && createHash('sha256').update(bytes).digest('hex') !== declared)

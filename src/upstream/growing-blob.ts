@@ -39,6 +39,11 @@ export class GrowingBlob {
     return this.#end && 'landed' in this.#end ? this.#end.landed.size : this.#size
   }
 
+  /** How many bytes readers see. */
+  get visible(): number {
+    return this.#visible
+  }
+
   /** Bytes come into `pending` from now on, from the beginning. It is disposed of when they end. */
   start(pending: PendingBlob, size: number | null): void {
     this.#source = { pending, readers: 0, isOver: false }

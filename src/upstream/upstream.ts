@@ -13,6 +13,7 @@ import { createIndexReader, type ReadIndex } from './fetch-index.ts'
 import type { Excerpt } from './keep-index.ts'
 import { createVersionReader } from './fetch-version.ts'
 import { HealthRecords } from './health.ts'
+import { createRemoteFiles } from './remote-files.ts'
 
 export type UpstreamOptions = {
   readonly outbound: Outbound
@@ -78,6 +79,7 @@ export function createUpstream(options: UpstreamOptions): Upstream & HealthReads
   const versions = createVersionReader(parts)
   const documents = createDocumentReader(parts)
   const downloads = createDownloads(parts)
+  const remote = createRemoteFiles({ ...parts, arrived: downloads.arrived })
   return {
     readIndex: indexes.readIndex,
     findVersionOf: versions.findVersionOf,
@@ -85,10 +87,13 @@ export function createUpstream(options: UpstreamOptions): Upstream & HealthReads
     ask: createQuestions(parts).ask,
     download: downloads.download,
     readSideCar: downloads.readSideCar,
+    openRemote: remote.openRemote,
+    distrustParts: remote.distrustParts,
     healthOf: (connection) => health.healthOf(connection),
     async [Symbol.asyncDispose]() {
       stopping.abort(new RegistryError('busy', 'the server is stopping', { retryAfter: 5 }))
-      await Promise.all([indexes.settled(), versions.settled(), documents.settled(), downloads.settled()])
+      const all = [indexes, versions, documents, downloads, remote]
+      await Promise.all(all.map((each) => each.settled()))
     },
   }
 }

@@ -147,12 +147,46 @@ describe('bytes that are not those that were declared', () => {
   })
 
   it.each(CASES.filter(([, want]) => want !== 'its middle'))(
-    'P-20 a %s PyPI file, %s',
+    'P-20 a %s source distribution, %s',
+    async (_size, _want, bytes, headers) => {
+      const [published] = await pypi.publish({ name, version: '1.0.0', bytes: randomBytes(bytes), kinds: ['sdist'] })
+      const path = `/pypi/local/main${published?.path}`
+      pypi.faults.on(/\/packages\//, { kind: 'wrong-bytes' })
+      expect((await download(path, headers)).toString()).toBe('broken')
+      await nothingPending()
+      pypi.faults.clear()
+      registry.passTime(60_000)
+      expect(await download(path)).toEqual(published?.bytes)
+    },
+  )
+
+  /** Of a wheel, less than half is passed on as it comes: who reads parts of one has no use for the rest. */
+  const isPart = ([size, want]: (typeof CASES)[number]) =>
+    want.startsWith('its') && !(size === 'small' && want === 'its beginning')
+
+  it.each(CASES.filter((one) => !isPart(one)))('P-20 a %s wheel, %s', async (_size, _want, bytes, headers) => {
+    const [published] = await pypi.publish({ name, version: '1.0.0', bytes: randomBytes(bytes) })
+    const path = `/pypi/local/main${published?.path}`
+    pypi.faults.on(/\/packages\//, { kind: 'wrong-bytes' })
+    expect((await download(path, headers)).toString()).toBe('broken')
+    expect(await download(`${path}.metadata`, headers)).toBe('broken')
+    await nothingPending()
+    pypi.faults.clear()
+    registry.passTime(60_000)
+    expect(await download(path)).toEqual(published?.bytes)
+    expect(await download(`${path}.metadata`)).toEqual(published?.metadata)
+  })
+
+  it.each(CASES.filter(isPart))(
+    'P-20 parts of a %s wheel, %s: they are kept by nobody, and the whole is given to nobody',
     async (_size, _want, bytes, headers) => {
       const [published] = await pypi.publish({ name, version: '1.0.0', bytes: randomBytes(bytes) })
       const path = `/pypi/local/main${published?.path}`
       pypi.faults.on(/\/packages\//, { kind: 'wrong-bytes' })
-      expect((await download(path, headers)).toString()).toBe('broken')
+      const part = await registry.fetch(path, { headers })
+      expect([part.status, part.headers.get('cache-control')]).toEqual([206, 'no-store'])
+      await part.arrayBuffer()
+      expect((await download(path)).toString()).toBe('broken')
       expect(await download(`${path}.metadata`, headers)).toBe('broken')
       await nothingPending()
       pypi.faults.clear()

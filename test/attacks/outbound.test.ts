@@ -187,7 +187,7 @@ describe('credentials of a connection', () => {
       'x-forwarded-for': '203.0.113.7',
     }
     const paths = [`/npm/local/main/hello`, `/npm/local/main/hello/-/${file}`, '/pypi/local/main/simple/hello/']
-    for (const path of [...paths, `/pypi/local/main${wheel?.path}`, `/pypi/local/main${wheel?.path}.metadata`])
+    for (const path of [...paths, `/pypi/local/main${wheel?.path}.metadata`, `/pypi/local/main${wheel?.path}`])
       expect((await registry.fetch(path, { headers })).status, path).toBe(200)
     const sent = [...npmjs.requests, ...pypi.requests]
     expect(sent.length).toBe(5)

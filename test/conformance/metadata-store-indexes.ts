@@ -96,9 +96,43 @@ export function indexesSuite(under: StoreUnderTest): void {
       })
       await store.commit([...ODD_NAMES.map((file) => put(file, 'aa')), put('__proto__', 'bb')])
       const findSideCar = (file: string) => store.findSideCar(NPMJS, 'npm', key('a'), file)
-      expect(await findSideCar('__proto__')).toEqual({ sha256: 'bb', size: 3 })
-      expect(await findSideCar('constructor')).toEqual({ sha256: 'aa', size: 3 })
+      const given = { size: 3, derivedFrom: null }
+      expect(await findSideCar('__proto__')).toEqual({ file: '__proto__', sha256: 'bb', ...given })
+      expect(await findSideCar('constructor')).toEqual({ file: 'constructor', sha256: 'aa', ...given })
       expect(await findSideCar('toString')).toBeUndefined()
+    })
+
+    it('that were read out of their files are listed and forgotten, and each time the index is another', async () => {
+      const { store } = under
+      const at = { connection: NPMJS, format: 'npm', key: key('a') } as const
+      const put = (file: string, sha256: string, derivedFrom?: string): Change => ({
+        change: 'put-side-car',
+        ...at,
+        file,
+        sha256,
+        size: 3,
+        ...(derivedFrom !== undefined && { derivedFrom }),
+      })
+      const list = () => store.listDerivedSideCars(NPMJS, 'npm', key('a'))
+      const revisionOfA = async () => (await find('a'))?.revision
+      await store.commit([putIndex('a', 'one'), putIndex('b', 'one')])
+      await store.commit([put('given', 'aa')])
+      expect([await list(), await revisionOfA()]).toEqual([[], 1])
+      await store.commit([put('z', 'bb', 'f1'), put('y', 'cc', 'f2')])
+      const [y, z] = [
+        { file: 'y', sha256: 'cc', size: 3, derivedFrom: 'f2' },
+        { file: 'z', sha256: 'bb', size: 3, derivedFrom: 'f1' },
+      ]
+      expect([await list(), await revisionOfA()]).toEqual([[y, z], 3])
+      expect(await store.findSideCar(NPMJS, 'npm', key('a'), 'z')).toEqual(z)
+      await store.commit([{ change: 'drop-side-car', ...at, file: 'z' }])
+      expect([await list(), await revisionOfA()]).toEqual([[y], 4])
+      // What the upstream gives from then on is its own word.
+      await store.commit([put('y', 'dd')])
+      expect([await list(), await revisionOfA()]).toEqual([[], 4])
+      expect((await find('b'))?.revision).toBe(1)
+      await store.commit([put('y', 'dd', 'f2'), { change: 'drop-side-car', ...at, file: 'nothing' }])
+      expect(await list()).toHaveLength(1)
     })
   })
 }

@@ -116,7 +116,9 @@ export async function assembleRegistry(layout: Layout): Promise<AssembledRegistr
     upstream,
     clock,
     findAsset: rememberFound(store),
+    sideCars: { prepare: async () => false, deriveBehind: () => {} },
     versionKey: (format, version) => FORMATS[format].ecosystem.versionKey(version),
+    sideCarsOf: (format) => FORMATS[format].ecosystem.sideCars,
     used: () => {},
     onRetentionFailure: (error) => void retentionFailures.push(error),
   }

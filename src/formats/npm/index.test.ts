@@ -64,10 +64,13 @@ async function startNpm({ largestPublish = 10_000_000, mayPublish = true } = {})
       download: () => Promise.reject(new Error('no upstream')),
       findVersionOf: async () => undefined,
       readSideCar: () => Promise.reject(new Error('no upstream')),
+      openRemote: () => Promise.reject(new Error('no upstream')),
+      distrustParts: () => {},
       readDocument: () => Promise.reject(new Error('no upstream')),
       ask: () => Promise.reject(new Error('no upstream')),
     },
     versionKey: (_, version) => version,
+    sideCarsOf: () => undefined,
     used: () => {},
     onRetentionFailure: () => {},
     require: async () => {

@@ -34,7 +34,8 @@ async function isLookUpBeforePublish(
 }
 
 export async function serveTarball(name: PackageName, file: string, context: RequestContext): Promise<Answer> {
-  const asset = await context.registry.openAsset(context.scope, name, { file }, { deadline: context.deadline })
+  const { registry, scope, deadline, only } = context
+  const asset = await registry.openAsset(scope, name, { file }, { deadline, only })
   return { kind: 'asset', asset, contentType: ecosystem.fileType(file), headers: { 'cache-control': TARBALL_CACHING } }
 }
 

@@ -1,6 +1,7 @@
 import type { Ecosystem } from '../../registry/ecosystem.ts'
 import { checkDocument } from './upstream-documents.ts'
 import { compareVersions, versionKey } from './version.ts'
+import { sideCars } from './wheel-metadata.ts'
 
 export const ecosystem: Ecosystem = {
   format: 'pypi',
@@ -10,6 +11,7 @@ export const ecosystem: Ecosystem = {
   indexAccept: 'application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01',
   compareVersions,
   versionKey,
+  sideCars,
   // The same for all: a type that names an archive's compression invites clients to undo it.
   fileType: (file) => (file.endsWith('.metadata') ? 'text/plain; charset=utf-8' : 'application/octet-stream'),
   checkDocument,

@@ -1,7 +1,7 @@
 import type { RenderInput, Rendered } from '../format.ts'
 import type { MeasuredFile } from '../../registry/compare-kept.ts'
 import { isOtherThan } from '../../registry/departures.ts'
-import type { Asset, Instant, PackageVersion } from '../../registry/model.ts'
+import type { Asset, Instant, KeptSideCar, PackageVersion } from '../../registry/model.ts'
 import { readAssetMetadata } from './asset-metadata.ts'
 import { heldMessage, startCuration, type Curation, type Judged } from './judge-versions.ts'
 import type { MoreKeys, PageFile, ProjectPage, ProjectStatus } from './page.ts'
@@ -201,6 +201,7 @@ function indexFiles(
   const offered = new Map(facts.files.map((file) => [file.file, file]))
   const retained = retainedFiles(input)
   const isGone = withdrawnVersions(input)
+  const derived = new Map(input.index?.sideCars?.map((sideCar) => [sideCar.file, sideCar]))
   return page.files.flatMap((file) => {
     const fact = offered.get(file.filename)
     if (!fact || fact.path === null || !counts(fact.version) || taken.has(file.filename)) return []
@@ -216,9 +217,16 @@ function indexFiles(
     if (!curation.allows(judged)) return []
     const isAsKept = !kept || (isWithdrawn(kept.asset) && !isOtherThan(kept.asset.digests, file.hashes))
     return isAsKept
-      ? [{ ...file, version: fact.version, path: fact.path }]
+      ? [{ ...file, version: fact.version, path: fact.path, coreMetadata: coreMetadataOf(file, derived) }]
       : [{ ...retainedFile(kept.version, kept.asset), yanked: file.yanked }]
   })
+}
+
+/** The index's word, else what is known here of these very bytes. */
+function coreMetadataOf(file: PageFile, derived: ReadonlyMap<string, KeptSideCar>): PageFile['coreMetadata'] {
+  const known = derived.get(file.filename)
+  const isOfFile = known !== undefined && known.derivedFrom === file.hashes.sha256
+  return file.coreMetadata ?? (isOfFile ? { sha256: known.sha256 } : null)
 }
 
 /** Where the index says that there is no such project, the last page is what is shown; all of a version that was kept is withdrawn then. */

@@ -5,6 +5,7 @@ import type { PackageName } from '../../registry/names.ts'
 import { versionOf } from './filename.ts'
 import { readSerial, type PageFile, type ProjectPage } from './page.ts'
 import { pathOfIndexFile } from './path.ts'
+import { likelyWheels } from './likely-wheels.ts'
 import { readHtml } from './read-html.ts'
 import { readJson } from './read-json.ts'
 import { normalVersion, versionKey } from './version.ts'
@@ -70,6 +71,7 @@ function factsOf(page: ProjectPage, serial: number | null, name: PackageName): I
     yanked.set(version.version, (yanked.get(version.version) ?? true) && file.yanked !== false)
     return indexFile(file, version.version, publishedAt)
   })
+  const lackSideCars = likelyWheels(page.files, (file) => versionOf(file.filename, name))
   return {
     versions: [...versions.values()].map((version): IndexVersion => ({
       ...version,
@@ -78,6 +80,7 @@ function factsOf(page: ProjectPage, serial: number | null, name: PackageName): I
     })),
     files,
     serial,
+    ...(lackSideCars.length > 0 && { lackSideCars }),
   }
 }
 

@@ -110,6 +110,41 @@ const SDIST: File = {
   size: 9,
 }
 
+describe('metadata that is known here', () => {
+  const file = (more: File = {}) => ({
+    filename: 'hello-1.0-py3-none-any.whl',
+    url: '/1',
+    hashes: { sha256: A },
+    ...more,
+  })
+  const known = { file: 'hello-1.0-py3-none-any.whl', sha256: C, size: 5, derivedFrom: A }
+  const advertised = (given: File, sideCars: readonly (typeof known)[]) => {
+    const index = indexOf([given])
+    const rendered = render({
+      name: hello,
+      form: 'json',
+      endpoint: ENDPOINT,
+      index: index && { ...index, sideCars },
+      hosted: [],
+      tags: [],
+      rules: [],
+      now: 0,
+    })
+    if (rendered.kind !== 'document') throw new Error(rendered.message)
+    return (JSON.parse(Buffer.from(rendered.body).toString()) as { files: File[] }).files[0]?.['core-metadata']
+  }
+
+  it.each([
+    ['is advertised where the index has none', file(), [known], { sha256: C }],
+    ['is not, where it is of other bytes', file(), [{ ...known, derivedFrom: B }], false],
+    ['is not, where it is of another file', file(), [{ ...known, file: 'hello-1.0-py2-none-any.whl' }], false],
+    ["gives way to the index's own", file({ 'core-metadata': { sha256: B } }), [known], { sha256: B }],
+    ['is missing where nothing is known', file(), [], false],
+  ])('%s', (_what, given, sideCars, expected) => {
+    expect(advertised(given, sideCars)).toEqual(expected)
+  })
+})
+
 describe('pages', () => {
   it('in JSON', () => {
     const { text, contentType, expiresAt } = page({

@@ -19,6 +19,7 @@ import { createRegistry, type RequirePackageAction } from '../../registry/regist
 import { memoryBlobs } from '../../storage/blobs/memory.ts'
 import { openSqlite } from '../../storage/sql/sqlite.ts'
 import type { Answer, KeptAnswer, RequestContext } from '../format.ts'
+import { ecosystem } from './ecosystem.ts'
 import { parseName } from './name.ts'
 import { readIndex, render } from './renderer.ts'
 import { match } from './routes.ts'
@@ -95,6 +96,8 @@ function upstreamWith(page: unknown, asked: string[]): Upstream {
     download: async () => ({ size: OFFERED.length, body: blob, joined: false, landed: new Promise(() => {}) }),
     findVersionOf: async () => undefined,
     readSideCar: async () => Buffer.from('Metadata-Version: 2.1\n'),
+    openRemote: async () => null,
+    distrustParts: () => {},
     readDocument: () => Promise.reject(new Error('nobody asks for documents')),
     ask: () => Promise.reject(new Error('nobody asks questions')),
   }
@@ -132,6 +135,7 @@ async function start(require: RequirePackageAction = async () => {}, limits: Upl
     upstream: upstreamWith({ name: 'remote', files }, asked),
     clock,
     versionKey: (_, version) => version,
+    sideCarsOf: () => ecosystem.sideCars,
     used: () => {},
     onRetentionFailure: (error) => {
       throw error

@@ -122,14 +122,14 @@ async function serveFile(context: RequestContext, names: readonly PackageName[],
 
 /** Which project an old file name belongs to is a guess; only "not found" allows the next one. */
 async function openFirst(
-  { registry, scope, deadline }: RequestContext,
+  { registry, scope, deadline, only }: RequestContext,
   names: readonly PackageName[],
   select: Selection,
 ) {
   let missing: unknown
   for (const name of names) {
     try {
-      return await registry.openAsset(scope, name, select, { deadline })
+      return await registry.openAsset(scope, name, select, { deadline, only })
     } catch (error) {
       if (!(error instanceof RegistryError && error.code === 'not_found')) throw error
       missing ??= error

@@ -135,7 +135,13 @@ export type Database = {
   }
   /** Apart from `indexes`, so that renewing its freshness does not write them again. zstd-compressed JSON. */
   index_facts: OfIndex & { facts: Uint8Array }
-  side_cars: OfIndex & { file: string; sha256: Hex; size: number }
+  side_cars: OfIndex & {
+    file: string
+    sha256: Hex
+    size: number
+    /** The sha256 of the file that it was read out of; null where the upstream gave it. */
+    derived_from: Hex | null
+  }
   blobs: { sha256: Hex; size: number; created_at: Instant; last_used_at: Instant; condemned: Bit }
   /** The last number given out per subject; the empty subject counts events of all subjects. */
   sequences: { subject: string; last: number }

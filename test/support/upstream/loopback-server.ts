@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import { answerWithFault, Faults, sendBody } from './faults.ts'
+import { inRange, type RangeManners } from './ranges.ts'
 
 /** One request as it arrived. `path` is raw (not decoded), without the query. */
 export type SeenRequest = {
@@ -13,6 +14,8 @@ export type SeenRequest = {
   readonly headers: Readonly<Record<string, string | undefined>>
   /** Of a POST. */
   readonly body: Buffer
+  /** Bytes that the answer had, set when it was begun. */
+  sent: number
 }
 
 export type UpstreamAnswer = {
@@ -54,6 +57,10 @@ export type LoopbackServer = AsyncDisposable & {
   readonly faults: Faults
   /** How many requests asked for this path. */
   countOf(path: string | RegExp): number
+  /** Bytes that were sent for this path. */
+  bytesOf(path: string | RegExp): number
+  /** How parts of files are given from now on; faithfully at first. */
+  giveRanges(manners: RangeManners): void
   /** Connections are refused and open ones cut until `up`. */
   down(): Promise<void>
   up(): Promise<void>
@@ -62,19 +69,27 @@ export type LoopbackServer = AsyncDisposable & {
 export async function startLoopbackServer(answer: (request: SeenRequest) => UpstreamAnswer): Promise<LoopbackServer> {
   const faults = new Faults()
   const requests: SeenRequest[] = []
+  let manners: RangeManners = 'faithful'
+  const asking = (path: string | RegExp) =>
+    requests.filter((seen) => (path instanceof RegExp ? path.test(seen.path) : path === seen.path))
   const handle = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const [path = '/', query = ''] = (incoming.url ?? '/').split('?', 2)
     const headers = incoming.headers as Record<string, string | undefined>
     const method = incoming.method ?? 'GET'
     const body = method === 'POST' ? await buffer(incoming) : Buffer.alloc(0)
-    const request = { method, path, query, headers, body }
+    const request = { method, path, query, headers, body, sent: 0 }
     requests.push(request)
     incoming.resume()
     const fault = faults.meet(path)
     if (fault && answerWithFault(fault, response)) return
     const conditional = fault?.kind !== 'no-etag'
-    const { status, headers: head, body: content } = prepared(answer(request), request, conditional)
+    const {
+      status,
+      headers: head,
+      body: content,
+    } = prepared(inRange(answer(request), request, manners), request, conditional)
     response.writeHead(status, status === 304 ? head : { ...head, 'content-length': String(content.length) })
+    if (method !== 'HEAD') request.sent = content.length
     void sendBody(content, fault, response)
   }
   let server = await listen(handle, 0)
@@ -92,8 +107,11 @@ export async function startLoopbackServer(answer: (request: SeenRequest) => Upst
     origin: `http://127.0.0.1:${port}`,
     requests,
     faults,
-    countOf: (path) =>
-      requests.filter((seen) => (path instanceof RegExp ? path.test(seen.path) : path === seen.path)).length,
+    countOf: (path) => asking(path).length,
+    bytesOf: (path) => asking(path).reduce((bytes, { sent }) => bytes + sent, 0),
+    giveRanges(given) {
+      manners = given
+    },
     down,
     async up() {
       if (isUp) return

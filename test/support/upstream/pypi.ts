@@ -52,6 +52,8 @@ export type PypiUpstream = LoopbackServer & {
   yank(name: string, version: string, reason?: string): void
   /** Takes one version or the whole project away. Files stay reachable by URL, as they do in public. */
   remove(name: string, version?: string): void
+  /** Who asks for parts of the file at this path is given parts of these bytes. */
+  forgeParts(path: string, bytes: Uint8Array): void
   /** What `X-PyPI-Last-Serial` says from now on; it rises by one with each change otherwise. */
   setSerial(serial: number): void
   /** PEP 792; active until then. */
@@ -87,8 +89,10 @@ export async function startPypiUpstream(options: { filesApart?: boolean } = {}):
   const attestations = new Map<string, object>()
   const statuses = new Map<string, Status>()
   let serial = 1000
-  const answerFile = ({ path }: SeenRequest): UpstreamAnswer | undefined => {
-    const bytes = files.get(decodeURIComponent(path))
+  const forged = new Map<string, Uint8Array>()
+  const answerFile = ({ path, headers }: SeenRequest): UpstreamAnswer | undefined => {
+    const isPart = headers['range'] !== undefined
+    const bytes = (isPart && forged.get(path)) || files.get(decodeURIComponent(path))
     return bytes && file(bytes, { etag: `"${createHash('md5').update(bytes).digest('hex')}"` })
   }
   const answerBeside = ({ path }: SeenRequest): UpstreamAnswer | undefined => {
@@ -162,6 +166,7 @@ export async function startPypiUpstream(options: { filesApart?: boolean } = {}):
       else projects.delete(key)
       serial += 1
     },
+    forgeParts: (path, bytes) => void forged.set(path, bytes),
     setSerial(value) {
       serial = value
     },

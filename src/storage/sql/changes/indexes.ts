@@ -1,5 +1,5 @@
 import type { Instant } from '../../../registry/model.ts'
-import type { ConnectionName } from '../../../registry/names.ts'
+import type { ConnectionName, FormatId, PackageKey } from '../../../registry/names.ts'
 import { statement, type Statement } from '../executor.ts'
 import type { Queries } from '../schema.ts'
 import { registerBlob, releaseBlobs } from './blobs.ts'
@@ -7,7 +7,7 @@ import type { ChangeOf, Plans } from './plan.ts'
 
 const KEY = ['connection', 'format', 'package'] as const
 
-export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car'> = {
+export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car' | 'drop-side-car'> = {
   'put-index': {
     moves: 'none',
     statements: (queries, change) => {
@@ -38,25 +38,48 @@ export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car'> =
   },
   'put-side-car': {
     moves: 'none',
-    statements: (queries, { connection, format, key, file, sha256, size }, now) => [
-      releaseBlobs(
-        queries,
-        queries
-          .selectFrom('side_cars')
-          .select('sha256')
-          .where((eb) => eb.and({ connection, format, package: key, file })),
-        now,
-      ),
+    statements: (queries, { connection, format, key, file, sha256, size, derivedFrom = null }, now) => [
+      releaseSideCar(queries, { connection, format, package: key, file }, now),
       registerBlob(queries, { sha256, size }, now),
       statement(
         queries
           .insertInto('side_cars')
-          .values({ connection, format, package: key, file, sha256, size })
-          .onConflict((it) => it.columns([...KEY, 'file']).doUpdateSet({ sha256, size })),
+          .values({ connection, format, package: key, file, sha256, size, derived_from: derivedFrom })
+          .onConflict((it) => it.columns([...KEY, 'file']).doUpdateSet({ sha256, size, derived_from: derivedFrom })),
       ),
+      ...(derivedFrom === null ? [] : [moveRevision(queries, { connection, format, package: key })]),
+    ],
+  },
+  'drop-side-car': {
+    moves: 'none',
+    statements: (queries, { connection, format, key, file }, now) => [
+      releaseSideCar(queries, { connection, format, package: key, file }, now),
+      statement(queries.deleteFrom('side_cars').where((eb) => eb.and({ connection, format, package: key, file }))),
+      moveRevision(queries, { connection, format, package: key }),
     ],
   },
 }
+
+type OfIndex = { readonly connection: ConnectionName; readonly format: FormatId; readonly package: PackageKey }
+
+const releaseSideCar = (queries: Queries, at: OfIndex & { readonly file: string }, now: Instant): Statement =>
+  releaseBlobs(
+    queries,
+    queries
+      .selectFrom('side_cars')
+      .select('sha256')
+      .where((eb) => eb.and(at)),
+    now,
+  )
+
+/** Answers that were made from the index are made anew: they say which side-cars there are. */
+const moveRevision = (queries: Queries, at: OfIndex): Statement =>
+  statement(
+    queries
+      .updateTable('indexes')
+      .set((eb) => ({ revision: eb('revision', '+', 1) }))
+      .where((eb) => eb.and(at)),
+  )
 
 function putIndex(queries: Queries, { index }: ChangeOf<'put-index'>): Statement {
   const columns = {

@@ -6,10 +6,17 @@ import { first } from './0001-first.ts'
 import { rolesPoliciesWebhooks } from './0002-roles-policies-webhooks.ts'
 import { repositorySettings } from './0003-repository-settings.ts'
 import { connectionLimits } from './0004-connection-limits.ts'
+import { derivedSideCars } from './0005-derived-side-cars.ts'
 import { WORDS, type Migration } from './migration.ts'
 
 /** In order; numbers count up from 1. */
-export const MIGRATIONS: readonly Migration[] = [first, rolesPoliciesWebhooks, repositorySettings, connectionLimits]
+export const MIGRATIONS: readonly Migration[] = [
+  first,
+  rolesPoliciesWebhooks,
+  repositorySettings,
+  connectionLimits,
+  derivedSideCars,
+]
 
 const latest = (migrations: readonly Migration[]): number => migrations.at(-1)?.number ?? 0
 

@@ -1,5 +1,5 @@
 import { ByteLru } from '../../../registry/byte-lru.ts'
-import type { PackedFacts } from '../../../registry/model.ts'
+import type { Hex, KeptSideCar, PackedFacts } from '../../../registry/model.ts'
 import type { IndexReads } from '../../../registry/ports.ts'
 import type { Source } from './source.ts'
 
@@ -62,11 +62,37 @@ export function indexReads({ executor, queries }: Source): IndexReads {
       const [row] = await executor.all(
         queries
           .selectFrom('side_cars')
-          .select(['sha256', 'size'])
+          .select(['file', 'sha256', 'size', 'derived_from'])
           .where((eb) => eb.and({ connection, format, package: key, file }))
           .compile(),
       )
-      return row
+      return row && sideCarOf(row)
+    },
+    async listDerivedSideCars(connection, format, key) {
+      const rows = await executor.all(
+        queries
+          .selectFrom('side_cars')
+          .select(['file', 'sha256', 'size', 'derived_from'])
+          .where((eb) => eb.and({ connection, format, package: key }))
+          .where('derived_from', 'is not', null)
+          .orderBy('file')
+          .compile(),
+      )
+      return rows.map(sideCarOf)
     },
   }
 }
+
+type Row = {
+  readonly file: string
+  readonly sha256: Hex
+  readonly size: number
+  readonly derived_from: Hex | null
+}
+
+const sideCarOf = ({ file, sha256, size, derived_from }: Row): KeptSideCar => ({
+  file,
+  sha256,
+  size,
+  derivedFrom: derived_from,
+})
