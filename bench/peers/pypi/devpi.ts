@@ -1,0 +1,58 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { ask } from '../../http.ts'
+import { pythonProgram } from '../../python-program.ts'
+import { freePort, startServer } from '../../server-process.ts'
+import { OWN_NETWORK } from './own-network.ts'
+import type { PypiPeer } from './peer.ts'
+
+const QUIET = { version: 1, disable_existing_loggers: false, root: { level: 'ERROR' } }
+
+/** Its own defaults, but for what it mirrors and no log of requests. Whoever asks may read. */
+export async function startDevpi(simple: string): Promise<PypiPeer> {
+  const folder = await mkdtemp(join(tmpdir(), 'granary-bench-devpi-'))
+  const data = join(folder, 'server')
+  const logging = join(folder, 'logging.json')
+  await writeFile(logging, JSON.stringify(QUIET))
+  await promisify(execFile)(await pythonProgram('devpi', 'devpi-init'), ['--serverdir', data, '--no-root-pypi'])
+  const port = await freePort()
+  const origin = `http://127.0.0.1:${port}`
+  const server = await startServer({
+    name: 'devpi',
+    command: await pythonProgram('devpi', 'devpi-server'),
+    args: ['--serverdir', data, '--host', '127.0.0.1', '--port', String(port), '--logger-cfg', logging],
+    env: OWN_NETWORK,
+    readyAt: `${origin}/+api`,
+  })
+  await createMirror(origin, simple)
+  return {
+    name: 'devpi',
+    registry: `${origin}/root/mirror/+simple/`,
+    token: '',
+    ...server,
+    store: data,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function createMirror(origin: string, simple: string): Promise<void> {
+  const json = { 'content-type': 'application/json', accept: 'application/json' }
+  const login = JSON.stringify({ user: 'root', password: '' })
+  const { status, body } = await ask(`${origin}/+login`, { method: 'POST', headers: json, body: login })
+  if (status !== 200) throw new Error(`devpi lets nobody in: ${status} ${body.toString()}`)
+  const { result } = JSON.parse(body.toString()) as { result: { password: string } }
+  const credentials = Buffer.from(`root:${result.password}`).toString('base64')
+  const made = await ask(`${origin}/root/mirror`, {
+    method: 'PUT',
+    headers: { ...json, 'x-devpi-auth': credentials },
+    // The mirror has no list of all projects.
+    body: JSON.stringify({ type: 'mirror', mirror_url: simple, mirror_no_project_list: true }),
+  })
+  if (made.status !== 200) throw new Error(`devpi made no mirror: ${made.status} ${made.body.toString()}`)
+}
