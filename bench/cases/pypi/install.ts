@@ -10,6 +10,7 @@ import { startNginx, type PypiNginx } from '../../peers/pypi/nginx.ts'
 import { PYTHON_PEERS, type PypiPeer, type PypiPeerName } from '../../peers/pypi/peer.ts'
 import { startPypiPeer } from '../../peers/pypi/start.ts'
 import { median, ratioTo, ratioToBest, round, target, type Result, type Row, type Target } from '../../report.ts'
+import { untilIdle } from '../../server-process.ts'
 import { divideProxies, takesPart, type PypiCase, type PypiSettings } from './pypi-case.ts'
 
 type Limit = readonly [must: number, aim: number]
@@ -99,6 +100,8 @@ async function measureInTurn(
     for (const one of able.filter((each) => takesPart({ name: each }, number))) {
       await using peer = await startPypiPeer(one, mirror)
       add(cold, one, await take(peer, mirror, name))
+      // What it writes down behind its answers is to be there when it is started anew.
+      await untilIdle(peer)
       await peer.restart()
       add(warm, one, await take(peer, mirror, name))
     }

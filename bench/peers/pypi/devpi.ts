@@ -1,19 +1,24 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { ask } from '../../http.ts'
 import { pythonProgram } from '../../python-program.ts'
 import { freePort, startServer } from '../../server-process.ts'
+import { inNewFolder } from './in-new-folder.ts'
 import { OWN_NETWORK } from './own-network.ts'
 import type { PypiPeer } from './peer.ts'
 
 const QUIET = { version: 1, disable_existing_loggers: false, root: { level: 'ERROR' } }
 
-/** Its own defaults, but for what it mirrors and no log of requests. Whoever asks may read. */
-export async function startDevpi(simple: string): Promise<PypiPeer> {
-  const folder = await mkdtemp(join(tmpdir(), 'granary-bench-devpi-'))
+/** Otherwise it derives its secret for seconds of all cores, and half a gigabyte, each time that it starts. */
+const SOON = ['--argon2-memory-cost', '1024', '--argon2-parallelism', '1', '--argon2-time-cost', '1']
+
+/** Its own defaults, but for what it mirrors, how it derives its secret, and no log of requests. Whoever asks may read. */
+export const startDevpi = (simple: string): Promise<PypiPeer> =>
+  inNewFolder('devpi', (folder, stack) => serve(simple, folder, stack))
+
+async function serve(simple: string, folder: string, stack: AsyncDisposableStack): Promise<PypiPeer> {
   const data = join(folder, 'server')
   const logging = join(folder, 'logging.json')
   await writeFile(logging, JSON.stringify(QUIET))
@@ -23,10 +28,11 @@ export async function startDevpi(simple: string): Promise<PypiPeer> {
   const server = await startServer({
     name: 'devpi',
     command: await pythonProgram('devpi', 'devpi-server'),
-    args: ['--serverdir', data, '--host', '127.0.0.1', '--port', String(port), '--logger-cfg', logging],
+    args: ['--serverdir', data, '--host', '127.0.0.1', '--port', String(port), '--logger-cfg', logging, ...SOON],
     env: OWN_NETWORK,
     readyAt: `${origin}/+api`,
   })
+  stack.use(server)
   await createMirror(origin, simple)
   return {
     name: 'devpi',
@@ -34,10 +40,6 @@ export async function startDevpi(simple: string): Promise<PypiPeer> {
     token: '',
     ...server,
     store: data,
-    async [Symbol.asyncDispose]() {
-      await server[Symbol.asyncDispose]()
-      await rm(folder, { recursive: true, force: true })
-    },
   }
 }
 

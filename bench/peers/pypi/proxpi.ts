@@ -1,14 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pythonProgram } from '../../python-program.ts'
 import { freePort, startServer } from '../../server-process.ts'
+import { inNewFolder } from './in-new-folder.ts'
 import { OWN_NETWORK } from './own-network.ts'
 import type { PypiPeer } from './peer.ts'
 
 /** Served as its container image serves it: one process, two threads. */
-export async function startProxpi(simple: string): Promise<PypiPeer> {
-  const folder = await mkdtemp(join(tmpdir(), 'granary-bench-proxpi-'))
+export const startProxpi = (simple: string): Promise<PypiPeer> =>
+  inNewFolder('proxpi', (folder, stack) => serve(simple, folder, stack))
+
+async function serve(simple: string, folder: string, stack: AsyncDisposableStack): Promise<PypiPeer> {
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
   const server = await startServer({
@@ -25,15 +26,12 @@ export async function startProxpi(simple: string): Promise<PypiPeer> {
     },
     readyAt: `${origin}/health`,
   })
+  stack.use(server)
   return {
     name: 'proxpi',
     registry: `${origin}/index/`,
     token: '',
     ...server,
     store: folder,
-    async [Symbol.asyncDispose]() {
-      await server[Symbol.asyncDispose]()
-      await rm(folder, { recursive: true, force: true })
-    },
   }
 }

@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pythonProgram } from '../../python-program.ts'
 import { freePort, startServer } from '../../server-process.ts'
+import { inNewFolder } from './in-new-folder.ts'
 import { OWN_NETWORK } from './own-network.ts'
 import type { PypiPeer } from './peer.ts'
 
@@ -12,8 +12,10 @@ export type Pypiserver = PypiPeer & {
 }
 
 /** As its container image runs it, but without sending anybody elsewhere. */
-export async function startPypiserver(): Promise<Pypiserver> {
-  const folder = await mkdtemp(join(tmpdir(), 'granary-bench-pypiserver-'))
+export const startPypiserver = (): Promise<Pypiserver> =>
+  inNewFolder('pypiserver', (folder, stack) => serve(folder, stack))
+
+async function serve(folder: string, stack: AsyncDisposableStack): Promise<Pypiserver> {
   const packages = join(folder, 'packages')
   await mkdir(packages)
   const port = await freePort()
@@ -26,6 +28,7 @@ export async function startPypiserver(): Promise<Pypiserver> {
     env: OWN_NETWORK,
     readyAt: `${origin}/health`,
   })
+  stack.use(server)
   return {
     name: 'pypiserver',
     registry: `${origin}/simple/`,
@@ -33,9 +36,5 @@ export async function startPypiserver(): Promise<Pypiserver> {
     ...server,
     store: folder,
     giveFile: (file, bytes) => writeFile(join(packages, file), bytes),
-    async [Symbol.asyncDispose]() {
-      await server[Symbol.asyncDispose]()
-      await rm(folder, { recursive: true, force: true })
-    },
   }
 }
