@@ -21,6 +21,8 @@ export type Result = {
   readonly unit: 'requests/s' | 'publishes/s' | 's' | 'MiB' | 'MB'
   readonly rows: readonly Row[]
   readonly targets: readonly Target[]
+  /** Who takes no part, and why. */
+  readonly leftOut?: readonly string[]
 }
 
 export function median(values: readonly number[]): number {
@@ -34,6 +36,17 @@ export function ratioTo(peer: string, rows: readonly Row[]): number | undefined 
   const granary = rows.find((row) => row.peer === 'granary')?.value
   const other = rows.find((row) => row.peer === peer)?.value
   return granary === undefined || other === undefined || other === 0 ? undefined : granary / other
+}
+
+/** Granary's value divided by that of the best of these peers that were measured. */
+export function ratioToBest(
+  names: readonly string[],
+  rows: readonly Row[],
+  best: 'most' | 'least',
+): number | undefined {
+  const rivals = rows.filter(({ peer, value }) => names.includes(peer) && value > 0)
+  const first = rivals.toSorted((a, b) => (best === 'most' ? b.value - a.value : a.value - b.value))[0]
+  return first && ratioTo(first.peer, rows)
 }
 
 /** A target, where what it is about was measured. */
@@ -86,6 +99,9 @@ const COMPARED = [
   { peer: 'nginx', shown: 'nginx' },
   { peer: 'floor', shown: 'floor' },
   { peer: 'verdaccio', shown: 'Verdaccio' },
+  { peer: 'devpi', shown: 'devpi' },
+  { peer: 'proxpi', shown: 'proxpi' },
+  { peer: 'pypiserver', shown: 'pypiserver' },
 ] as const
 
 function judge(each: Target): { readonly verdict: string; readonly must: string; readonly aim: string } {
@@ -99,8 +115,12 @@ export function print(result: Result): string {
     const { verdict, must, aim } = judge(each)
     return `  ${verdict}: ${each.what} ${round(each.reached)} (${must}${aim === must ? '' : `, in the end ${aim}`})`
   })
-  return [result.title, table(cells(result)), ...judged, ''].join('\n')
+  const absent = leftOutOf(result).map((line) => `  ${line}`)
+  return [result.title, table(cells(result)), ...absent, ...judged, ''].join('\n')
 }
+
+const leftOutOf = ({ leftOut = [] }: Result): readonly string[] =>
+  leftOut.length > 0 ? [`left out: ${leftOut.join('; ')}`] : []
 
 /** All targets in one table, and below it one table for each result: what `docs/performance.md` shows. */
 export function printMarkdown(results: readonly Result[]): string {
@@ -121,6 +141,7 @@ export function printMarkdown(results: readonly Result[]): string {
       line(head),
       rule(head.length),
       ...body.map(line),
+      ...leftOutOf(result).flatMap((text) => ['', text]),
     ]
   })
   return [line(['what', 'target', 'reached', 'by now', 'in the end', '']), rule(6), ...targets, ...tables, ''].join(

@@ -16,7 +16,8 @@ export type ServerProcess = AsyncDisposable & {
   restart(): Promise<void>
 }
 
-const START_DEADLINE_MS = 30_000
+/** On a busy machine some of the peers take half a minute. */
+const START_DEADLINE_MS = 120_000
 const STOP_DEADLINE_MS = 10_000
 /** How often it is asked whether it is up: starting is measured, too. */
 const LOOK_EVERY_MS = 5

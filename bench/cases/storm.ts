@@ -3,7 +3,7 @@ import { Agent } from 'node:http'
 import { gunzipSync } from 'node:zlib'
 import { ask, askForArrival, type HttpAnswer } from '../http.ts'
 import type { Mirror } from '../../test/support/mirror/start.ts'
-import { authorization, type Peer, type PeerName } from '../peers/peer.ts'
+import { authorization, type Measured, type Peer, type PeerName } from '../peers/peer.ts'
 import { startPeer } from '../peers/start.ts'
 import { median, round, target, type Result, type Row } from '../report.ts'
 import type { Case, Settings } from './bench-case.ts'
@@ -11,7 +11,7 @@ import { LARGE_TARBALL } from './tarball.ts'
 
 const CLIENTS = 200
 /** Time that the upstream takes to answer, as one on the internet would. */
-const UPSTREAM_DELAY_MS = 100
+export const UPSTREAM_DELAY_MS = 100
 /** How long a slow upstream takes to send the tarball. */
 const UPSTREAM_SENDING_MS = 1_000
 /** Who has no answer by then has failed. */
@@ -32,7 +32,7 @@ export const STORMS = {
   tarball: { path: LARGE_TARBALL, what: '12 MB tarball', headers: {}, aimSeconds: 2.5 },
 } as const satisfies Readonly<Record<string, Path>>
 
-type Storm = { readonly seconds: number; readonly upstreamRequests: number; readonly failed: number }
+export type Storm = { readonly seconds: number; readonly upstreamRequests: number; readonly failed: number }
 
 /** What the mirror itself has to fetch or to take apart first is not to be measured. */
 export async function warmMirror(mirror: Mirror, { path }: Path): Promise<void> {
@@ -57,17 +57,7 @@ async function readDocumentFirst(peer: Peer, { path }: Path): Promise<void> {
 export async function storm(peer: Peer, mirror: Mirror, asked: Path): Promise<Storm> {
   await readDocumentFirst(peer, asked)
   await mirror.reset({ delay: UPSTREAM_DELAY_MS })
-  const agent = new Agent({ maxSockets: CLIENTS })
-  const headers = { ...asked.headers, ...authorization(peer) }
-  const began = performance.now()
-  const request = { headers, agent, signal: AbortSignal.timeout(PATIENCE_MS) }
-  const arrivals = await Promise.all(
-    Array.from({ length: CLIENTS }, () =>
-      askForArrival(`${peer.registry}${asked.path}`, request).catch(() => ({ status: 0, size: 0 })),
-    ),
-  )
-  const seconds = (performance.now() - began) / 1000
-  agent.destroy()
+  const { seconds, arrivals } = await crowd(peer, asked.path, asked.headers)
   const counts = await mirror.counts()
   await mirror.reset()
   const size = await checkedSize(peer, mirror, asked)
@@ -76,6 +66,21 @@ export async function storm(peer: Peer, mirror: Mirror, asked: Path): Promise<St
     upstreamRequests: counts[`/${asked.path}`] ?? 0,
     failed: arrivals.filter((answer) => answer.status !== 200 || answer.size !== size).length,
   }
+}
+
+/** Everybody at once for what lies there, below its registry or by its whole URL; who gets nothing in time has status 0. */
+export async function crowd(peer: Measured, path: string, headers: Readonly<Record<string, string>>) {
+  const agent = new Agent({ maxSockets: CLIENTS })
+  const signal = AbortSignal.timeout(PATIENCE_MS)
+  const request = { headers: { ...headers, ...authorization(peer) }, agent, signal }
+  const url = new URL(path, peer.registry).href
+  const began = performance.now()
+  const arrivals = await Promise.all(
+    Array.from({ length: CLIENTS }, () => askForArrival(url, request).catch(() => ({ status: 0, size: 0 }))),
+  )
+  const seconds = (performance.now() - began) / 1000
+  agent.destroy()
+  return { seconds, arrivals }
 }
 
 /** Throws where the peer has something else than the mirror. */
@@ -101,7 +106,7 @@ const takesPart = (name: PeerName, roundNumber: number): boolean =>
 
 async function measure({ mirror, peers, rounds }: Settings, asked: Path): Promise<Result> {
   await warmMirror(mirror, asked)
-  const samples = new Map<PeerName, (Storm & { peakMiB: number })[]>()
+  const samples = new Map<PeerName, Sample[]>()
   for (let each = 0; each < rounds; each += 1) {
     for (const name of peers.filter((peer) => takesPart(peer, each))) {
       await using peer = await startPeer(name, mirror)
@@ -109,6 +114,15 @@ async function measure({ mirror, peers, rounds }: Settings, asked: Path): Promis
       samples.set(name, [...(samples.get(name) ?? []), one])
     }
   }
+  return stormResult(asked, samples)
+}
+
+export type Sample = Storm & { readonly peakMiB: number }
+
+export function stormResult(
+  { what, aimSeconds }: Pick<Path, 'what' | 'aimSeconds'>,
+  samples: ReadonlyMap<string, readonly Sample[]>,
+): Result {
   const rows = [...samples].map(([peer, taken]): Row => ({
     peer,
     value: median(taken.map(({ seconds }) => seconds)),
@@ -119,9 +133,8 @@ async function measure({ mirror, peers, rounds }: Settings, asked: Path): Promis
     },
   }))
   const granary = rows.find(({ peer }) => peer === 'granary')
-  const { aimSeconds } = asked
   return {
-    title: `storm: ${CLIENTS} clients at once, cold, ${asked.what}`,
+    title: `storm: ${CLIENTS} clients at once, cold, ${what}`,
     unit: 's',
     rows,
     targets: [

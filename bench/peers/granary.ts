@@ -20,8 +20,16 @@ let built: Promise<unknown> | undefined
 /** Its management API, too, as its operator uses it. */
 export type GranaryPeer = Peer & { readonly origin: string; client(): Client }
 
-/** As its container image runs it, with the mirror in place of the public registry, and like its peers without a log of requests. */
+/** With the mirror in place of npm's public registry. */
 export async function startGranary(upstream: string): Promise<GranaryPeer> {
+  const { origin, ...installation } = await startInstallation({ GRANARY_UPSTREAM_NPMJS: upstream })
+  return { name: 'granary', registry: `${origin}/npm/local/main/`, origin, ...installation }
+}
+
+/** As its container image runs it, and like its peers without a log of requests. `upstreams`: its settings for mirrors. */
+export async function startInstallation(
+  upstreams: Readonly<Record<string, string>>,
+): Promise<Omit<GranaryPeer, 'name' | 'registry'>> {
   await (built ??= promisify(execFile)('npm', ['run', 'build'], { cwd: root }))
   const data = await mkdtemp(join(tmpdir(), 'granary-bench-data-'))
   const port = await freePort()
@@ -43,7 +51,7 @@ export async function startGranary(upstream: string): Promise<GranaryPeer> {
     env: {
       NODE_ENV: 'production',
       GRANARY_LOG_LEVEL: 'error',
-      GRANARY_UPSTREAM_NPMJS: upstream,
+      ...upstreams,
       GRANARY_ALLOW_PRIVATE_TARGETS: '127.0.0.1',
     },
     readyAt: `${origin}/-/ready`,
@@ -52,8 +60,6 @@ export async function startGranary(upstream: string): Promise<GranaryPeer> {
   const client = () => openClient({ url: origin, region: 'us-east-1', credentials })
   const { authorizationToken: token } = await client().call(operations.getAuthorizationToken, { domain: 'local' })
   return {
-    name: 'granary',
-    registry: `${origin}/npm/local/main/`,
     origin,
     client,
     token,

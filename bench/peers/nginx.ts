@@ -3,14 +3,14 @@ import { tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { freePort, startServer } from '../server-process.ts'
-import type { Peer } from './peer.ts'
+import type { Measured, Peer } from './peer.ts'
 
 export type Nginx = Peer & {
   /** From now on `<registry><path>` answers with these bytes. */
   give(path: string, gzip: Buffer): Promise<void>
 }
 
-const settings = (folder: string, port: number, files: string): string => `
+const settings = (folder: string, port: number, locations: string): string => `
 ${userInfo().uid === 0 ? 'user root;' : ''}
 daemon off;
 worker_processes 1;
@@ -28,23 +28,43 @@ http {
   server {
     listen 127.0.0.1:${port};
     location = /-/ping { return 200; }
+    ${locations}
+  }
+}
+`
+
+/** Where npm's clients look for documents and tarballs. */
+const npmLocations = (folder: string, files: string): string => `
     location ~ /-/ { root ${files}; }
     location / {
       root ${folder}/documents;
       default_type application/vnd.npm.install-v1+json;
       gzip_static on;
       gzip_vary on;
-    }
+    }`
+
+export async function startNginx(files: string): Promise<Nginx> {
+  const server = await serveFolder((folder) => npmLocations(folder, files))
+  return {
+    name: 'nginx',
+    ...server,
+    give: (path, gzip) => writeCompressed(join(server.store, 'documents', path), gzip),
   }
 }
-`
 
-/** One worker, precompressed files: the practical limit of what a registry can do. */
-export async function startNginx(files: string): Promise<Nginx> {
+/** A file as it is, and beside it as `gzip_static` wants it. */
+export async function writeCompressed(file: string, gzip: Buffer): Promise<void> {
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(file, gunzipSync(gzip))
+  await writeFile(`${file}.gz`, gzip)
+}
+
+/** One worker, precompressed files in a new folder: the practical limit of what a registry can do. */
+export async function serveFolder(locations: (folder: string) => string): Promise<Omit<Measured, 'name'>> {
   const folder = await mkdtemp(join(tmpdir(), 'granary-bench-nginx-'))
   await mkdir(join(folder, 'tmp'))
   const port = await freePort()
-  await writeFile(join(folder, 'nginx.conf'), settings(folder, port, files))
+  await writeFile(join(folder, 'nginx.conf'), settings(folder, port, locations(folder)))
   const registry = `http://127.0.0.1:${port}/`
   const server = await startServer({
     name: 'nginx',
@@ -54,17 +74,10 @@ export async function startNginx(files: string): Promise<Nginx> {
     readyAt: `${registry}-/ping`,
   })
   return {
-    name: 'nginx',
     registry,
     token: 'ignored',
     ...server,
     store: folder,
-    async give(path, gzip) {
-      const file = join(folder, 'documents', path)
-      await mkdir(dirname(file), { recursive: true })
-      await writeFile(file, gunzipSync(gzip))
-      await writeFile(`${file}.gz`, gzip)
-    },
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]()
       await rm(folder, { recursive: true, force: true })

@@ -17,12 +17,18 @@ export const startPeer = (name: PeerName, mirror: Mirror): Promise<Peer> => {
   }
 }
 
+export const startPeers = (names: readonly PeerName[], mirror: Mirror): Promise<Peers> =>
+  startAll(names, (name) => startPeer(name, mirror))
+
 /** All at once, each with an empty store; those that are not being asked are idle. */
-export async function startPeers(names: readonly PeerName[], mirror: Mirror): Promise<Peers> {
+export async function startAll<Name, Started extends AsyncDisposable>(
+  names: readonly Name[],
+  start: (name: Name) => Promise<Started>,
+): Promise<AsyncDisposable & { readonly all: readonly Started[] }> {
   const stack = new AsyncDisposableStack()
   try {
-    const all: Peer[] = []
-    for (const name of names) all.push(stack.use(await startPeer(name, mirror)))
+    const all: Started[] = []
+    for (const name of names) all.push(stack.use(await start(name)))
     return { all, [Symbol.asyncDispose]: () => stack.disposeAsync() }
   } catch (error) {
     await stack.disposeAsync()

@@ -91,3 +91,16 @@ describe('order', () => {
     expect(compareVersions(a, b)).not.toBe(0)
   })
 })
+
+describe('versions that were read before', () => {
+  const many = Array.from({ length: 9_000 }, (_, each) => `${each}.0`)
+
+  it('are read as at first, also when thousands of others came between', () => {
+    const [version, none] = [parseVersion('7.0.0rc1'), parseVersion('french toast')]
+    const keys = many.map(versionKey)
+    expect(keys).toEqual(many.map((_, each) => String(each)))
+    expect([parseVersion('7.0.0rc1'), parseVersion('french toast')]).toEqual([version, none])
+    expect([version?.key, none]).toEqual(['7rc1', undefined])
+    expect(many.map(versionKey)).toEqual(keys)
+  })
+})

@@ -46,11 +46,11 @@ it('opens a small file twice, and then no more', async () => {
   expect(blob?.bytes).toEqual(bytes)
 })
 
-it('keeps nothing that is larger than 64 KiB, and no more than its limit in all', async () => {
+it('keeps nothing that is larger than 256 KiB, and no more than its limit in all', async () => {
   const { opened, keep } = noting()
-  const blobs = keep(100_000)
-  const large = await store(blobs, Buffer.alloc(64 * 1024 + 1, 1))
-  const small = await Promise.all([2, 3].map((fill) => store(blobs, Buffer.alloc(60_000, fill))))
+  const blobs = keep(400_000)
+  const large = await store(blobs, Buffer.alloc(256 * 1024 + 1, 1))
+  const small = await Promise.all([2, 3].map((fill) => store(blobs, Buffer.alloc(210_000, fill))))
   for (let times = 0; times < 3; times++) await contentOf(blobs, large)
   expect(opened).toEqual([large, large, large])
   for (const sha256 of small) for (let times = 0; times < 2; times++) await contentOf(blobs, sha256)
