@@ -7,11 +7,11 @@ import { join } from 'node:path'
 export type Mirror = AsyncDisposable & {
   /** Ends in a slash. */
   readonly registry: string
-  /** Where its tarballs lie, as in their URLs. */
+  /** Where its files lie, as in their URLs. */
   readonly files: string
-  /** How often each path was asked for since the last reset: `/name`, `/name/1.0.0`, `/name/-/name-1.0.0.tgz`. */
+  /** How often each path was asked for since the last reset: `/name`, `/name/1.0.0`, `/name/-/name-1.0.0.tgz`; or `/simple/name/`, `/packages/…`. */
   counts(): Promise<Readonly<Record<string, number>>>
-  /** Starts counting anew; from now on every answer is `delay` milliseconds late, and a tarball takes at least `sending` more. */
+  /** Starts counting anew; from now on every answer is `delay` milliseconds late, and a file takes at least `sending` more. */
   reset(slow?: { readonly delay?: number; readonly sending?: number }): Promise<void>
   /** Cuts every connection from now on; or answers again. */
   setOutage(on: boolean): Promise<void>
@@ -20,25 +20,31 @@ export type Mirror = AsyncDisposable & {
 export const isDocument = (path: string): boolean => /^\/(@[^/]+\/)?[^/]+$/.test(path)
 export const isTarball = (path: string): boolean => path.includes('/-/')
 
-export async function startMirror(folder: string, upstream: string): Promise<Mirror> {
-  const script = join(import.meta.dirname, 'server.ts')
+/** Of an npm registry. */
+export const startMirror = (folder: string, upstream: string): Promise<Mirror> => start('npm', folder, upstream)
+
+/** Of an index of Python packages; `upstream` is its simple root, as `registry` is of the mirror. */
+export const startPypiMirror = (folder: string, upstream: string): Promise<Mirror> => start('pypi', folder, upstream)
+
+async function start(format: 'npm' | 'pypi', folder: string, upstream: string): Promise<Mirror> {
+  const script = join(import.meta.dirname, format, 'server.ts')
   const child = spawn(process.execPath, [script, folder, upstream], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [line] = (await Promise.race([
     once(createInterface(child.stdout), 'line'),
     once(child, 'exit').then(() => Promise.reject(new Error('the mirror did not start'))),
   ])) as [string]
-  const registry = `http://127.0.0.1:${line.split(' ')[1]}/`
+  const origin = `http://127.0.0.1:${line.split(' ')[1]}/`
   return {
-    registry,
+    registry: format === 'npm' ? origin : `${origin}simple/`,
     files: join(folder, 'files'),
     async counts() {
-      return (await (await fetch(`${registry}-/mirror/counts`)).json()) as Record<string, number>
+      return (await (await fetch(`${origin}-/mirror/counts`)).json()) as Record<string, number>
     },
     async reset({ delay = 0, sending = 0 } = {}) {
-      await fetch(`${registry}-/mirror/reset?delay=${delay}&sending=${sending}`, { method: 'POST' })
+      await fetch(`${origin}-/mirror/reset?delay=${delay}&sending=${sending}`, { method: 'POST' })
     },
     async setOutage(on) {
-      await fetch(`${registry}-/mirror/outage?on=${on}`, { method: 'POST' })
+      await fetch(`${origin}-/mirror/outage?on=${on}`, { method: 'POST' })
     },
     async [Symbol.asyncDispose]() {
       child.kill()
