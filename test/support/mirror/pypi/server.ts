@@ -21,6 +21,7 @@ import {
   type MirrorAnswer,
 } from '../serve.ts'
 import { HTML_TYPE, JSON_TYPE, pageOf, renderHtml, type Page } from './page.ts'
+import { readWheelMetadata } from './wheel-metadata.ts'
 
 const { folder, upstream } = readArguments()
 
@@ -97,5 +98,13 @@ async function findFile(path: string): Promise<MirrorAnswer> {
 async function fetchFile(path: string): Promise<Buffer | null> {
   const [, file = '', metadata = ''] = /^(.*?)(\.metadata)?$/.exec(path) ?? []
   const source = sources.get(file)
-  return source === undefined ? null : ((await fetchUpstream(source + metadata))?.bytes ?? null)
+  if (source === undefined) return null
+  const sent = (await fetchUpstream(source + metadata))?.bytes ?? null
+  return sent === null && metadata !== '' ? readFromWheel(file) : sent
+}
+
+/** Some mirrors of the public index lack what their pages offer. */
+async function readFromWheel(path: string): Promise<Buffer | null> {
+  const wheel = await readOr(join(folder, 'files', path), () => fetchFile(path))
+  return wheel && readWheelMetadata(wheel)
 }
