@@ -25,6 +25,7 @@ let absence = 12 * HOUR
 beforeAll(async () => {
   pypi = await startPypiUpstream()
   await pypi.publish({ name: 'from-outside', version: '1.0.0', metadata: false })
+  for (const name of MANY) await pypi.publish({ name, version: '1.0.0' })
   proxy = await startRecordingProxy((path) => {
     if (!lastCall?.test(path)) return
     lastCall = undefined
@@ -42,6 +43,9 @@ afterEach(() => {
   restoreTime()
   proxy.forget()
 })
+
+/** More than a client downloads at once. */
+const MANY = Array.from({ length: 60 }, (_, index) => `one-of-many-${index}`)
 
 const index = () => `${proxy.origin}/pypi/local/main/simple/`
 const projectFile = (...more: readonly string[]): string =>
@@ -134,4 +138,18 @@ it.for(CLIENTS)('$name is told that its token expired', async ({ name, files, en
   expect(output.join('')).not.toContain(token)
   if (typeof told === 'string') expect(oneLine(output.join(''))).toContain(told)
   else expect(oneLine(output.join(''))).toMatch(told)
+})
+
+it('uv is told that its token expired also where it asks for many files at once', async (context) => {
+  await using home = await homeWithPypi('uv', await requirePypiClient(context, 'uv'))
+  const project = await home.project('app')
+  const wanted = JSON.stringify(MANY)
+  await writeFile(join(project, 'pyproject.toml'), projectFile().replace('["from-outside"]', wanted))
+  const env = { ...home.env, UV_DEFAULT_INDEX: index().replace('://', `://aws:${await registry.admin.token()}@`) }
+  const locked = await run('uv', ['lock'], { cwd: project, env })
+  expect(locked, locked.stderr).toMatchObject({ code: 0 })
+  lastCall = /\.whl$/
+  const { code, stderr } = await run('uv', ['sync', '--frozen'], { cwd: project, env })
+  expect(code).not.toBe(0)
+  expect(oneLine(stderr)).toContain(REASON)
 })

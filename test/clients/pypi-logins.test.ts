@@ -206,6 +206,9 @@ describe('without a token in any file', () => {
       `#!/bin/sh\nexec "${process.execPath}" "${join(import.meta.dirname, '../../bin/granary.js')}" keyring "$@"\n`,
     )
   const asked = (): Env => ({ GRANARY_URL: granary.url, GRANARY_DATA: granary.data })
+  /** Ten of them in a minute, and a build machine is refused. */
+  const expectNoFailedLogIn = () =>
+    expect(granary.log.filter(({ reason }) => /token is not valid/.test(String(reason)))).toEqual([])
   const expectNoToken = async (home: ClientHome, file: string) =>
     expect(await readFile(join(home.folder, file), 'utf8')).not.toContain('eyJ')
 
@@ -218,6 +221,7 @@ describe('without a token in any file', () => {
     await succeed(home, project, ['pip', 'install', 'from-outside'], asked())
     await expectInstalled(home, project)
     await expectNoToken(home, '.config/pip/pip.conf')
+    expectNoFailedLogIn()
   })
 
   it('uv asks the keyring, to install and to publish, and locks without a token', async (context) => {
@@ -233,6 +237,7 @@ describe('without a token in any file', () => {
     const wheel = buildWheel({ name: 'acme-keyring', version: '1.0.0' })
     await writeFile(join(project, wheel.file), wheel.bytes)
     await succeed(home, project, ['uv', 'publish', wheel.file], asked())
+    expectNoFailedLogIn()
   })
 
   type Way = readonly [name: PypiClientName, env: (token: string) => Env]
