@@ -49,7 +49,7 @@ function matchProject({ name: raw, slash, alias }: Extract<Target, { at: 'projec
     action: READ,
     package: name,
     handle: canonical
-      ? (context) => serveProject(context, name, alias && isHatch(context.headers))
+      ? (context) => serveProject(context, name, alias && isHatch(context))
       : async (context) => redirect(context, name, alias),
   }
 }
@@ -65,7 +65,7 @@ function redirect({ endpoint, query }: RequestContext, name: PackageName, alias:
 }
 
 /** It reads a project at the alias just before it uploads, and at no other time: no upstream is told a name that may be private. */
-const isHatch = (headers: IncomingHttpHeaders): boolean => /^hatch\//i.test(headers['user-agent'] ?? '')
+const isHatch = ({ headers }: RequestContext): boolean => /^hatch\//i.test(headers['user-agent'] ?? '')
 
 async function serveProject(
   { headers, query, kept }: RequestContext,
