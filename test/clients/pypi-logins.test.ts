@@ -1,6 +1,7 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { publicConnections } from '../../src/upstream/public-registries.ts'
 import type { ClientHome } from '../support/clients/home.ts'
 import { homeWithPypi, requirePypiClient, writeProgram, type PypiClientName } from '../support/clients/pypi-clients.ts'
 import { requireClient } from '../support/clients/require-client.ts'
@@ -27,6 +28,8 @@ afterAll(async () => {
 })
 
 const index = () => `${granary.url}/pypi/local/main/simple/`
+const PUBLIC_INDEX = publicConnections().find(({ name }) => name === 'public:pypi')?.url ?? ''
+const withToken = (token: string) => index().replace('://', `://aws:${token}@`)
 const VENV = ['python3', '-m', 'venv', '--without-pip', '.venv']
 
 type Env = Readonly<Record<string, string>>
@@ -117,9 +120,10 @@ const INSTALLERS: readonly Installer[] = [
     name: 'pipenv',
     tool: 'pipenv',
     files: () => ({
-      Pipfile: `[[source]]\nname = "granary"\nurl = "${index()}"\nverify_ssl = true\n[packages]\nfrom-outside = "*"\n`,
+      Pipfile: `[[source]]\nname = "pypi"\nurl = "${PUBLIC_INDEX}"\nverify_ssl = true\n[packages]\nfrom-outside = "*"\n`,
     }),
     install: [['pipenv', 'install']],
+    env: () => ({ PIPENV_PYPI_MIRROR: index() }),
     secrets: '.netrc',
   },
   {
@@ -242,15 +246,17 @@ describe('without a token in any file', () => {
 
   type Way = readonly [name: PypiClientName, env: (token: string) => Env]
   it.for<Way>([
-    ['pip-26', (token) => ({ PIP_INDEX_URL: index().replace('://', `://aws:${token}@`) })],
+    ['pip-26', (token) => ({ PIP_INDEX_URL: withToken(token) })],
     [
       'uv',
       (token) => ({
-        UV_INDEX: `granary=${index()}`,
+        UV_DEFAULT_INDEX: `granary=${index()}`,
         UV_INDEX_GRANARY_USERNAME: 'aws',
         UV_INDEX_GRANARY_PASSWORD: token,
       }),
     ],
+    ['pipenv', (token) => ({ PIPENV_PYPI_MIRROR: withToken(token) })],
+    ['pip-tools', (token) => ({ PIP_INDEX_URL: withToken(token) })],
     ['pdm', (token) => ({ PDM_PYPI_URL: index(), PDM_PYPI_USERNAME: 'aws', PDM_PYPI_PASSWORD: token })],
     ['poetry', (token) => ({ POETRY_HTTP_BASIC_GRANARY_USERNAME: 'aws', POETRY_HTTP_BASIC_GRANARY_PASSWORD: token })],
   ])('%s takes it from the environment', async ([name, env], context) => {
@@ -261,6 +267,9 @@ describe('without a token in any file', () => {
     for (const [file, text] of Object.entries(client.files())) await writeFile(join(project, file), text)
     for (const command of client.install) await succeed(home, project, command, env(token))
     await expectInstalled(home, project)
+    // Whatever it wrote there belongs to the project, and is shared.
+    for (const entry of await readdir(project, { withFileTypes: true }))
+      if (entry.isFile()) expect(await readFile(join(project, entry.name), 'utf8'), entry.name).not.toContain('eyJ')
   })
 
   it.for<Way>([
