@@ -203,6 +203,16 @@ describe('commands', () => {
     )
   })
 
+  it('show what a login without a token would write', async () => {
+    await using server = await startManagement()
+    const argv = ['login', 'uv', '--keyring', '--dry-run']
+    const { code, out } = await granary(argv, { ...operatorOf(server), HOME: '/home/nobody' })
+    expect(code).toBe(0)
+    expect(out).toContain('  keyring-provider = "subprocess"\n')
+    expect(out).toContain(`  url = "${server.url.replace('://', '://aws@')}/pypi/local/main/simple/"\n`)
+    expect(out).not.toContain('***')
+  })
+
   it.each([
     ['the index of a repository', 'http://host/pypi/local/main/simple/', 0],
     ['a file of it', 'http://host/pypi/local/main/packages/aa/bb/cc/a-1.0.0.tar.gz', 0],
