@@ -10,9 +10,9 @@ WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 # Install scripts only fetch binaries for tests, and a Node.js that this image has already.
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY build.ts ./
 COPY src src
-RUN node node_modules/typescript/bin/tsc -p tsconfig.build.json
+RUN node build.ts
 
 FROM node:24-slim AS dependencies
 WORKDIR /dependencies

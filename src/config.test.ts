@@ -70,6 +70,15 @@ describe('configuration', () => {
     expect(trustedProxies).toEqual(['10.0.0.0/8', '192.0.2.7', '2001:db8::/32', '::1'])
   })
 
+  it('takes origins whose pages may read packages, and nothing wider', () => {
+    expect(build(['--cors-origins', 'https://lab.example, http://localhost:8000/']).corsOrigins).toEqual([
+      'https://lab.example',
+      'http://localhost:8000',
+    ])
+    for (const wrong of ['*', 'null', 'https://lab.example/path', 'lab.example'])
+      expect(() => build(['--cors-origins', wrong])).toThrow(/GRANARY_CORS_ORIGINS/)
+  })
+
   it('takes the proxy, and what is reached without it, from where other programs have them', () => {
     const config = build([], { HTTPS_PROXY: 'http://proxy.example:3128', NO_PROXY: 'mirror.example, .corp.example' })
     expect(config).toMatchObject({ proxy: 'http://proxy.example:3128', noProxy: ['mirror.example', '.corp.example'] })

@@ -16,6 +16,8 @@ export type Config = {
   readonly region: string
   /** Addresses and CIDRs whose X-Forwarded-* headers count. */
   readonly trustedProxies: readonly string[]
+  /** Origins whose pages may read packages in a browser. */
+  readonly corsOrigins: readonly string[]
   readonly database:
     { readonly driver: 'sqlite'; readonly file: string } | { readonly driver: 'postgres'; readonly url: string }
   readonly blobs: { readonly driver: 'filesystem'; readonly root: string }
@@ -67,6 +69,12 @@ const SETTINGS = {
     flag: 'trusted-proxies',
     fallback: '',
     help: 'addresses or CIDRs whose X-Forwarded-* headers count',
+  },
+  corsOrigins: {
+    env: 'GRANARY_CORS_ORIGINS',
+    flag: 'cors-origins',
+    fallback: '',
+    help: 'origins whose pages may read packages in a browser, separated by commas',
   },
   databaseUrl: {
     env: 'GRANARY_DATABASE_URL',
@@ -215,6 +223,7 @@ export function buildConfig(flat: Flat, cwd: string): Config {
     publicUrls: list(flat.publicUrl.value).map((url) => parseOrigin('publicUrl', url)),
     region: matching(flat, 'region', /^[a-z0-9-]{2,32}$/),
     trustedProxies: addressRanges(flat, 'trustedProxies'),
+    corsOrigins: list(flat.corsOrigins.value).map((origin) => parseOrigin('corsOrigins', origin)),
     database: database(flat.databaseUrl.value, data),
     blobs: { driver: 'filesystem', root: flat.blobs.value ? at(flat.blobs.value) : resolve(data, 'blobs') },
     masterKey: flat.masterKey.value

@@ -213,6 +213,7 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
       accepting: () => !stopping,
       ping: () => store.ping(),
       jwks: () => tokens.jwks(),
+      crossOrigins: new Set(config.corsOrigins),
       packages: {
         formats,
         store,

@@ -107,11 +107,17 @@ describe('house rules', () => {
   })
 
   describe('of dependencies', () => {
-    type Manifest = { readonly dependencies: Record<string, string>; readonly devDependencies: Record<string, string> }
+    type Manifest = {
+      readonly dependencies: Record<string, string>
+      /** Development dependencies of which build.ts puts parts into what is published. */
+      readonly builtIn: readonly string[]
+      readonly devDependencies: Record<string, string>
+    }
     type Locked = {
       readonly resolved?: string
       readonly license?: string
       readonly dev?: boolean
+      readonly dependencies?: Record<string, string>
       readonly optionalDependencies?: Record<string, string>
     }
     const readJson = async <T>(path: string) => JSON.parse(await readFile(join(root, path), 'utf8')) as T
@@ -137,10 +143,34 @@ describe('house rules', () => {
       expect(explained.toSorted()).toEqual(Object.keys({ ...dependencies, ...devDependencies }).toSorted())
     })
 
+    it('what is built in is a development dependency, so that nobody installs beside it what would not be used', async () => {
+      const { builtIn, dependencies, devDependencies } = await readJson<Manifest>('package.json')
+      expect(builtIn.filter((name) => !(name in devDependencies) || name in dependencies)).toEqual([])
+    })
+
+    /** Packages with all that they need, by their places. */
+    function withTheirs(
+      lock: ReadonlyMap<string, Locked>,
+      names: readonly string[],
+      found = new Map<string, Locked>(),
+    ) {
+      for (const name of names) {
+        const entry = lock.get(`node_modules/${name}`)
+        if (!entry || found.has(name)) continue
+        found.set(name, entry)
+        withTheirs(lock, Object.keys(entry.dependencies ?? {}), found)
+      }
+      return found
+    }
+
     it('each has a licence that may be passed on', async () => {
-      const installed = (await readLock()).filter(([path, entry]) => path !== '' && !entry.dev)
+      const lock = await readLock()
+      const { builtIn } = await readJson<Manifest>('package.json')
+      const installed = lock.filter(([path, entry]) => path !== '' && !entry.dev)
+      const passedOn = [...installed, ...withTheirs(new Map(lock), builtIn)]
+      expect(passedOn.length).toBeGreaterThan(installed.length + builtIn.length)
       const allowed = ['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'Apache-2.0']
-      const others = installed.filter(([, entry]) => !allowed.includes(entry.license ?? ''))
+      const others = passedOn.filter(([, entry]) => !allowed.includes(entry.license ?? ''))
       expect(others.map(([path, entry]) => `${path}: ${entry.license}`)).toEqual([])
     })
   })

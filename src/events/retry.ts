@@ -60,11 +60,3 @@ export function afterFailure({
   const wished = now + Math.min(wish ?? 0, LONGEST_WISH)
   return { state: 'pending', dueAt: Math.min(Math.max(planned, wished), end) }
 }
-
-/** `Retry-After` (RFC 9110 10.2.3), seconds or a date, as milliseconds from now on; null where it is neither, or in the past. */
-export function parseRetryAfter(header: string | undefined, now: Instant): number | null {
-  const text = header?.trim() ?? ''
-  if (/^[0-9]{1,9}$/.test(text)) return Number(text) * SECOND
-  const date = /^[A-Z][a-z]{2}, .+ GMT$/.test(text) ? Date.parse(text) : Number.NaN
-  return date > now ? date - now : null
-}

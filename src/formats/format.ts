@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { AppliedRule } from '../policy/curation/rule.ts'
+import type { MeasuredFile } from '../registry/compare-kept.ts'
 import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
 import type { RegistryError } from '../registry/errors.ts'
 import type { IndexFacts, Instant, PackageVersion, Tag } from '../registry/model.ts'
@@ -70,8 +71,15 @@ export type RequestContext = {
     name: PackageName,
     form: string,
     /** askUpstream false: answer from what is here, tell no upstream the name. fresh: the client wants no stale copy. */
-    options?: { readonly askUpstream?: boolean; readonly fresh?: boolean },
+    options?: {
+      readonly askUpstream?: boolean
+      readonly fresh?: boolean
+      /** In place of the one that the client wants: for a handler that makes something of the bytes. */
+      readonly encoding?: ContentEncoding
+    },
   ): Promise<KeptAnswer>
+  /** Bytes that a handler made, in the encoding that the client wants most. */
+  encode(body: Uint8Array): Promise<Pick<KeptAnswer, 'body' | 'encoding'>>
   /** Ends the whole request; milliseconds since 1970. */
   readonly deadline: Instant
 }
@@ -88,6 +96,8 @@ export type KeptAnswer = {
   /** Shown to people by clients that can: npm's `npm-notice`. */
   readonly notice: string | null
   readonly lastModified: Instant | null
+  /** What the document says of itself in its head: PyPI's serial. */
+  readonly headers?: Readonly<Record<string, string>>
   /** It is what the upstream said earlier: it could not be asked, or is asked behind this answer. */
   readonly stale: boolean
 }
@@ -118,6 +128,12 @@ export type Answer =
       readonly body: string
       readonly headers?: Readonly<Record<string, string>>
     }
+  | {
+      /** Text that is sent as it is made, however much it becomes. */
+      readonly kind: 'stream'
+      readonly pieces: AsyncIterable<string>
+      readonly headers: Readonly<Record<string, string>>
+    }
   | { readonly kind: 'redirect'; readonly status: 301 | 308; readonly location: string }
 
 // -------------------------------------------------------------------------------------- in worker threads
@@ -142,6 +158,8 @@ export type RenderInput = {
   readonly hosted: readonly PackageVersion[]
   /** Fetched earlier and kept, where the index does not list it any more, or otherwise than it is kept: see `Departure`. */
   readonly retained?: readonly PackageVersion[]
+  /** Fetched earlier and kept, of files for which the index declares no digest as strong as sha256. */
+  readonly measured?: readonly MeasuredFile[]
   readonly tags: readonly Tag[]
   readonly rules: readonly AppliedRule[]
   readonly now: Instant
@@ -154,6 +172,8 @@ export type Rendered =
       readonly contentType: string
       readonly notice: string | null
       readonly lastModified: Instant | null
+      /** As `KeptAnswer.headers`. */
+      readonly headers?: Readonly<Record<string, string>>
       /** When time alone makes it wrong (a held version comes of age); null for never. */
       readonly expiresAt: Instant | null
     }

@@ -34,6 +34,7 @@ import type {
   PackageName,
   RepositoryName,
 } from './names.ts'
+import type { NameReads } from './name-reads.ts'
 import type { Delivery, DeliveryAttempt, DeliveryState, Webhook } from './webhooks.ts'
 
 // What the core asks of the world. Drivers prove themselves with the suites in test/conformance/.
@@ -243,6 +244,7 @@ export interface MetadataStore
     TopologyReads,
     IdentityReads,
     PackageReads,
+    NameReads,
     IndexReads,
     BlobLedger,
     EventReads,

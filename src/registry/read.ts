@@ -1,9 +1,8 @@
 import { asksForTime, curate, rulesFor } from '../policy/curation/curate.ts'
 import type { AppliedRule, Finding, VersionFacts } from '../policy/curation/rule.ts'
-import { isOtherThan } from './departures.ts'
+import { compareKept, type ComparedKept } from './compare-kept.ts'
 import { RegistryError } from './errors.ts'
 import type {
-  Asset,
   CachedIndex,
   Connection,
   DeclaredDigests,
@@ -19,7 +18,6 @@ import type { FindAsset } from './found-assets.ts'
 import { displayName, type ConnectionName, type FormatId, type PackageName } from './names.ts'
 import { findInIndex, findOffered, findUpstream, type AssetSelection, type ReadOptions } from './offered.ts'
 import { isOwned, mayAskUpstream, type OriginFacts } from './origin.ts'
-import { findFiles } from './packed-facts.ts'
 import type { BlobStore, Clock, FoundAsset, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
 import { retain } from './retain.ts'
 import type { Scope } from './scope.ts'
@@ -41,6 +39,8 @@ export type PackageSources = {
   readonly hosted: readonly PackageVersion[]
   /** Fetched and kept, but not as the index has it: see `RenderInput.retained`. */
   readonly retained: readonly PackageVersion[]
+  /** Fetched and kept as the index has it, where that declares no strong digest: see `RenderInput.measured`. */
+  readonly measured: ComparedKept['measured']
   readonly tags: readonly Tag[]
   readonly rules: readonly AppliedRule[]
   /** The indexes that were asked, in order: what the last one offers counts as long as those before it do not have the package. */
@@ -123,7 +123,7 @@ export async function readPackage(
   return {
     index,
     hosted: [...hosted, ...alone],
-    retained: index ? await departed(held, index.facts) : [],
+    ...(index ? await compareKept(held, index.facts) : { retained: [], measured: [] }),
     tags,
     rules: rulesFor(scope.view.rules, scope.repository),
     dependsOn: asked?.asked ?? [],
@@ -142,22 +142,6 @@ const isListedAlone = ({ origin, status, metadata, assets }: PackageVersion): bo
   origin === 'EXTERNAL' &&
   status === 'Published' &&
   (metadata !== null || assets.some((asset) => asset.metadata !== null))
-
-/** What was fetched from upstream and is not, or not as it is kept, in the index that is shown; of a version only such files. */
-async function departed(held: readonly PackageVersion[], facts: PackedFacts): Promise<readonly PackageVersion[]> {
-  const fetched = held.filter(({ origin, status }) => origin === 'EXTERNAL' && status === 'Published')
-  const wanted = new Set(fetched.flatMap(({ assets }) => assets.map(({ file }) => file)))
-  const offered = new Map((await findFiles(facts, wanted)).map((one) => [one.file, one] as const))
-  // The index may be another connection's than the one that gave the file, so what was noted of it is not all that counts.
-  const isDeparted = ({ file, digests, departure }: Asset) => {
-    const offer = offered.get(file)
-    return departure !== undefined || !offer || isOtherThan(digests, offer.digests)
-  }
-  return fetched.flatMap((version) => {
-    const assets = version.assets.filter(isDeparted)
-    return assets.length === 0 ? [] : [{ ...version, assets }]
-  })
-}
 
 const liveIndex = (connection: Connection, index: CachedIndex): PackageSources['index'] =>
   index.document && index.facts

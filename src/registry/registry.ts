@@ -7,7 +7,8 @@ import {
   type VersionDocument,
 } from './documents.ts'
 import { rememberFound } from './found-assets.ts'
-import type { FormatId, PackageName } from './names.ts'
+import { listNames } from './list-names.ts'
+import type { FormatId, PackageKey, PackageName } from './names.ts'
 import type { BlobStore, DigestAlgorithm, PendingBlob } from './ports.ts'
 import { publish, type PublishRequest, type PublishResult } from './publish.ts'
 import {
@@ -37,6 +38,8 @@ export type RequirePackageAction = (
 export type Registry = {
   readPackage(scope: Scope, name: PackageName, options: ReadOptions): Promise<PackageSources>
   openAsset(scope: Scope, name: PackageName, select: AssetSelection, options: ReadOptions): Promise<OpenedAsset>
+  /** Names that the repository and its upstream repositories have something of, in pages: see list-names.ts. */
+  listNames(scope: Scope, format: FormatId): AsyncIterable<readonly PackageKey[]>
   /** What is kept beside one version, here or upstream: see documents.ts, for the two below as well. */
   readVersionDocument(
     scope: Scope,
@@ -76,6 +79,7 @@ export function createRegistry(
   return {
     readPackage: (scope, name, options) => readPackage(parts, scope, name, options),
     openAsset: (scope, name, select, options) => openAsset(parts, scope, name, select, options),
+    listNames: (scope, format) => listNames(parts, scope, format),
     readVersionDocument: (...asked) => readVersionDocument(parts, ...asked),
     readConnectionDocuments: (...asked) => readConnectionDocuments(parts, ...asked),
     askAboutPackages: (...asked) => askAboutPackages(parts, ...asked),

@@ -30,6 +30,7 @@ beforeEach(async () => {
     accepting: () => state.accepting,
     ping: () => ifUp(undefined),
     jwks: () => ifUp({ keys: [] }),
+    crossOrigins: new Set(),
     packages: { formats: new Map() } as unknown as AppParts['packages'],
     management: { management: { match: () => undefined } } as unknown as AppParts['management'],
   })

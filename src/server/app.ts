@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
+import { allowCrossOrigin } from './cross-origin.ts'
 import { beginExchange } from './exchange.ts'
 import type { Log } from './log.ts'
 import { serveManagement, type ManagementDoor } from './management-door.ts'
@@ -16,6 +17,8 @@ export type AppParts = {
   readonly ping: () => Promise<void>
   readonly jwks: () => Promise<unknown>
   readonly packages: PackageParts
+  /** Origins whose pages may read packages in a browser. */
+  readonly crossOrigins: ReadonlySet<string>
   readonly management: ManagementDoor
 }
 
@@ -44,7 +47,11 @@ async function dispatch(parts: AppParts, request: IncomingMessage, response: Ser
   try {
     const { rawPath } = splitTarget(request)
     const format = parts.packages.formats.get(splitPackagePath(rawPath)?.format ?? '')
-    if (format) return await servePackages(parts.packages, format, request, response, exchange)
+    if (format) {
+      if (allowCrossOrigin(parts.crossOrigins, request, response))
+        return void (exchange.route = `${format.id} preflight`)
+      return await servePackages(parts.packages, format, request, response, exchange)
+    }
     if (await serveManagement(parts.management, request, response, exchange)) return
     exchange.route = 'none'
     sendBytes(

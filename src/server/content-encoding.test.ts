@@ -1,6 +1,6 @@
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { encode, negotiateEncoding } from './content-encoding.ts'
+import { encode, encodeAside, negotiateEncoding } from './content-encoding.ts'
 
 describe('which content encoding a client gets', () => {
   it.each([
@@ -40,8 +40,9 @@ describe('what is sent', () => {
     ['gzip', gunzipSync],
     ['zstd', zstdDecompressSync],
     ['br', brotliDecompressSync],
-  ] as const)('in %s, is the document', (encoding, decode) => {
+  ] as const)('in %s, is the document, wherever it was encoded', async (encoding, decode) => {
     expect(decode(encode(body, encoding)).equals(body)).toBe(true)
+    expect(decode(await encodeAside(body, encoding)).equals(body)).toBe(true)
     if (encoding !== 'identity') expect(encode(body, encoding).length).toBeLessThan(body.length / 4)
   })
 })

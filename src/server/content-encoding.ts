@@ -1,4 +1,16 @@
-import { brotliCompressSync, constants, gzipSync, zstdCompressSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import {
+  brotliCompress,
+  brotliCompressSync,
+  constants,
+  gzip,
+  gzipSync,
+  zstdCompress,
+  zstdCompressSync,
+  type BrotliOptions,
+  type ZlibOptions,
+  type ZstdOptions,
+} from 'node:zlib'
 import type { ContentEncoding } from '../formats/format.ts'
 
 // Who asks for what: npm, pip and Deno take gzip; uv and Bun zstd as well; Yarn, Bun and browsers Brotli.
@@ -16,22 +28,37 @@ import type { ContentEncoding } from '../formats/format.ts'
 // is, too, at three quarters of it. What higher levels take off elsewhere is a few percent, for the time of a whole rendering.
 const LEVELS = { gzip: 6, zstd: 1, br: 4 } as const
 
+const GZIP: ZlibOptions = { level: LEVELS.gzip }
+const ZSTD: ZstdOptions = { params: { [constants.ZSTD_c_compressionLevel]: LEVELS.zstd } }
+const brotli = (size: number): BrotliOptions => ({
+  params: { [constants.BROTLI_PARAM_QUALITY]: LEVELS.br, [constants.BROTLI_PARAM_SIZE_HINT]: size },
+})
+
 /** All of the bytes at once: for worker threads. */
 export function encode(body: Uint8Array, encoding: ContentEncoding): Uint8Array {
   switch (encoding) {
     case 'identity':
       return body
     case 'gzip':
-      return gzipSync(body, { level: LEVELS.gzip })
+      return gzipSync(body, GZIP)
     case 'zstd':
-      return zstdCompressSync(body, { params: { [constants.ZSTD_c_compressionLevel]: LEVELS.zstd } })
+      return zstdCompressSync(body, ZSTD)
     case 'br':
-      return brotliCompressSync(body, {
-        params: {
-          [constants.BROTLI_PARAM_QUALITY]: LEVELS.br,
-          [constants.BROTLI_PARAM_SIZE_HINT]: body.byteLength,
-        },
-      })
+      return brotliCompressSync(body, brotli(body.byteLength))
+  }
+}
+
+/** The same on the threads that Node has for it: for what is made anew with each request. */
+export async function encodeAside(body: Uint8Array, encoding: ContentEncoding): Promise<Uint8Array> {
+  switch (encoding) {
+    case 'identity':
+      return body
+    case 'gzip':
+      return promisify<Uint8Array, ZlibOptions, Buffer>(gzip)(body, GZIP)
+    case 'zstd':
+      return promisify<Uint8Array, ZstdOptions, Buffer>(zstdCompress)(body, ZSTD)
+    case 'br':
+      return promisify<Uint8Array, BrotliOptions, Buffer>(brotliCompress)(body, brotli(body.byteLength))
   }
 }
 
@@ -46,8 +73,8 @@ export function negotiateEncoding(acceptEncoding: string | undefined): ContentEn
   if (acceptEncoding === undefined) return 'identity'
   const weights = new Map(acceptEncoding.toLowerCase().split(',').map(parseItem))
   const weightOf = (encoding: string) => weights.get(encoding) ?? 0
-  const gzip = weights.get('gzip') ?? weights.get('x-gzip') ?? weightOf('*')
-  const welcome = { zstd: weightOf('zstd'), br: weightOf('br'), gzip }
+  const gzipped = weights.get('gzip') ?? weights.get('x-gzip') ?? weightOf('*')
+  const welcome = { zstd: weightOf('zstd'), br: weightOf('br'), gzip: gzipped }
   // What is not mentioned is acceptable still, but nobody's wish.
   let best: { encoding: ContentEncoding; weight: number } = { encoding: 'identity', weight: weightOf('identity') }
   for (const encoding of PREFERRED.toReversed())

@@ -34,6 +34,15 @@ describe('the head of an answer', () => {
     expect(headers.has('x-request-id')).toBe(false)
   })
 
+  it('depends on all that either says it does', async () => {
+    const { headers } = await answered((_, response) => {
+      carry(response, 'vary', 'Origin')
+      writeHead(response, 200, { vary: 'Accept' })
+      response.end()
+    })
+    expect(headers.get('vary')).toBe('Accept, Origin')
+  })
+
   it('says what the answer itself says, where both name a header', async () => {
     const { headers } = await answered((_, response) => {
       carry(response, 'x-cache', 'miss')

@@ -20,7 +20,11 @@ export function writeHead(
   headers: OutgoingHttpHeaders,
   reasonPhrase?: string,
 ): void {
-  const all = { ...(response as Carrying)[CARRIED], ...headers }
+  const carried = (response as Carrying)[CARRIED]
+  const all = { ...carried, ...headers }
+  // Both say what the answer depends on.
+  if (carried?.['vary'] !== undefined && headers['vary'] !== undefined)
+    all['vary'] = `${String(headers['vary'])}, ${carried['vary']}`
   if (reasonPhrase === undefined) response.writeHead(status, all)
   else response.writeHead(status, reasonPhrase, all)
 }

@@ -202,6 +202,7 @@ async function renderEntry(
       index,
       hosted: sources.hosted,
       retained: sources.retained,
+      measured: sources.measured,
       tags: sources.tags,
       rules: sources.rules,
       now,

@@ -45,6 +45,7 @@ beforeEach(async () => {
     accepting: () => true,
     ping: async () => {},
     jwks: async () => ({ keys: [] }),
+    crossOrigins: new Set(),
     packages: { formats: new Map() } as unknown as AppParts['packages'],
     management: door,
   })

@@ -21,7 +21,7 @@ import type { Kept, RevisionRead } from './kept.ts'
 import type { Exchange } from './exchange.ts'
 import { carry } from './head.ts'
 import { splitTarget } from './request-target.ts'
-import { negotiateEncoding } from './content-encoding.ts'
+import { encodeAside, negotiateEncoding } from './content-encoding.ts'
 import { bug, send, sendError } from './respond.ts'
 
 // A package manager's request: /<format>/<domain>/<repository>/<what the format makes of the rest>.
@@ -175,6 +175,7 @@ function contextOf(
 ): RequestContext {
   const deadline = parts.clock.now() + DEADLINE_MS
   const endpoint = `${parts.addresses.originOf(request)}/${format.id}/${scope.domain.name}/${scope.repository.name}/`
+  const wanted = () => negotiateEncoding(request.headers['accept-encoding'] as string | undefined)
   return {
     scope,
     method: request.method ?? 'GET',
@@ -184,8 +185,12 @@ function contextOf(
     endpoint,
     registry: parts.registry,
     deadline,
+    async encode(body) {
+      const encoding = wanted()
+      return { body: await encodeAside(body, encoding), encoding }
+    },
     async kept(name, form, options = {}) {
-      const encoding = negotiateEncoding(request.headers['accept-encoding'] as string | undefined)
+      const encoding = options.encoding ?? wanted()
       const { answer, status } = await parts.kept.read({ format, scope, name, form, encoding, endpoint }, read, {
         deadline,
         askUpstream: options.askUpstream ?? true,

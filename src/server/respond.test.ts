@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { connect, type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
-import { ask } from '../../test/support/request.ts'
+import { ask, open } from '../../test/support/request.ts'
 import type { KeptAnswer } from '../formats/format.ts'
 import { send, sendError } from './respond.ts'
 import { matchesEtag } from './validators.ts'
@@ -35,6 +35,55 @@ async function serve(answer: (request: IncomingMessage, response: ServerResponse
     },
   }
 }
+
+describe('an answer that is made as it is sent', () => {
+  const served = (pieces: () => AsyncGenerator<string>) =>
+    serve((request, response) =>
+      send(request, response, { kind: 'stream', pieces: pieces(), headers: { 'content-type': 'text/html' } }).catch(
+        () => sendError(request, response, { status: 502, headers: {}, body: 'sorry' }),
+      ),
+    )
+
+  it('arrives whole, with its type, for HEAD too', async () => {
+    await using server = await served(async function* () {
+      yield 'one, '
+      yield 'two: é'
+    })
+    const answer = await ask(server.url)
+    expect([answer.status, answer.body.toString()]).toEqual([200, 'one, two: é'])
+    expect(answer.headers).toMatchObject({ 'content-type': 'text/html', vary: 'Accept, Authorization' })
+    const head = await ask(server.url, { method: 'HEAD' })
+    expect([head.status, head.body.length]).toEqual([200, 0])
+  })
+
+  it('that fails at once is an error, and one that fails later is cut off', async () => {
+    await using atOnce = await served(async function* () {
+      await Promise.reject(new Error('no'))
+      yield 'never'
+    })
+    const refused = await ask(atOnce.url)
+    expect([refused.status, refused.body.toString()]).toEqual([502, 'sorry'])
+    await using later = await served(async function* () {
+      yield 'half '
+      throw new Error('no more')
+    })
+    await expect(ask(later.url)).rejects.toThrow(/aborted|ECONNRESET|hang up/)
+  })
+
+  it('ends with its reader', async () => {
+    const hasEnded = Promise.withResolvers<string>()
+    await using server = await served(async function* () {
+      try {
+        for (;;) yield 'on and on '.repeat(1000)
+      } finally {
+        hasEnded.resolve('ended')
+      }
+    })
+    const response = await open(server.url)
+    response.once('data', () => response.destroy())
+    expect(await hasEnded.promise).toBe('ended')
+  })
+})
 
 describe('a kept answer', () => {
   const kept: KeptAnswer = {

@@ -37,6 +37,8 @@ export async function send(request: IncomingMessage, response: ServerResponse, a
         { 'content-type': 'text/plain; charset=utf-8', ...answer.headers },
         answer.body,
       )
+    case 'stream':
+      return sendStream(request, response, answer)
     case 'redirect':
       return sendBytes(request, response, answer.status, { location: answer.location }, '')
   }
@@ -53,6 +55,7 @@ async function sendKept(
     'content-type': answer.contentType,
     etag: answer.etag,
     vary: 'Accept, Accept-Encoding, Authorization',
+    ...answer.headers,
     ...own,
   }
   if (answer.lastModified !== null) headers['last-modified'] = new Date(answer.lastModified).toUTCString()
@@ -80,6 +83,25 @@ async function sendInSteps(response: ServerResponse, body: Uint8Array): Promise<
   for (let at = 0; at < body.byteLength; at += STEP_BYTES)
     if (!(await written(response, body.subarray(at, at + STEP_BYTES)))) return false
   return true
+}
+
+/** The first piece is awaited before the head, so that what fails at once is answered as an error. */
+async function sendStream(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { pieces, headers }: Extract<Answer, { kind: 'stream' }>,
+): Promise<void> {
+  const iterator = pieces[Symbol.asyncIterator]()
+  try {
+    let piece = await iterator.next()
+    writeHead(response, 200, { ...ALWAYS, vary: 'Accept, Authorization', ...headers })
+    if (request.method === 'HEAD') return void response.end()
+    for (; piece.done !== true; piece = await iterator.next())
+      if (!(await written(response, Buffer.from(piece.value)))) return
+    response.end()
+  } finally {
+    await iterator.return?.()
+  }
 }
 
 export function sendBytes(

@@ -92,6 +92,7 @@ export type RenderResult =
       readonly etag: string
       readonly notice: string | null
       readonly lastModified: number | null
+      readonly headers?: Readonly<Record<string, string>>
       readonly expiresAt: number | null
     }
   | { readonly kind: 'refused'; readonly code: 'not_found' | 'held'; readonly message: string }

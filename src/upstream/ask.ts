@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Outbound } from '../outbound/outbound.ts'
 import { OutboundError } from '../outbound/outbound-error.ts'
 import type { OutboundResponse } from '../outbound/request.ts'
+import { parseRetryAfter } from '../outbound/retry-after.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { Connection, Instant } from '../registry/model.ts'
 import type { ConnectionName } from '../registry/names.ts'
@@ -250,7 +251,7 @@ function failureOf(error: unknown, { connection, what }: Ask): Failure {
 }
 
 function failureOfStatus({ status, retryAfter }: BadStatus, connection: Connection, what: string): Failure {
-  const retryAfterMs = status === 429 || status === 503 ? parseRetryAfter(retryAfter) : null
+  const retryAfterMs = status === 429 || status === 503 ? pauseWished(retryAfter) : null
   const message = `${connection.name} answered ${status} when asked for ${what}`
   const isPassing = status >= 500 || status === 429 || status === 408 || status === 425
   return {
@@ -261,9 +262,8 @@ function failureOfStatus({ status, retryAfter }: BadStatus, connection: Connecti
   }
 }
 
-/** RFC 9110: seconds or a date. */
-function parseRetryAfter(value: string | undefined): number | null {
-  if (value === undefined) return null
-  const ms = /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now()
-  return Number.isNaN(ms) ? null : Math.min(Math.max(ms, 1_000), LONGEST_RETRY_AFTER_MS)
+/** For how long a registry asks to be left alone; null where it does not. */
+function pauseWished(header: string | undefined): number | null {
+  const wish = parseRetryAfter(header, Date.now())
+  return wish === null ? null : Math.min(Math.max(wish, 1_000), LONGEST_RETRY_AFTER_MS)
 }

@@ -23,10 +23,12 @@ const NOT_SERVED: ReadonlySet<number> = new Set([400, 405, 501])
  * all the machinery that fetches, keeps and refreshes indexes, one whose package has the path for a name. No package has: npm's names have one
  * slash at most, and none begins with `-/`.
  */
-export function createDocumentReader(parts: IndexParts): Pick<Upstream, 'readDocument'> & Settling {
+export function createDocumentReader(parts: IndexParts & BreakerTimes): Pick<Upstream, 'readDocument'> & Settling {
   const reader = createIndexReader({
     ...parts,
     outbound: withoutServiceIsAbsent(parts.outbound),
+    // What fails beside packages is no reason to ask for no packages, nor to wait before the next is asked for.
+    breaker: new Breaker(parts),
     observe: (observation) => parts.observe({ ...observation, kind: 'document' }),
     ecosystemOf: (format) => ({
       ...parts.ecosystemOf(format),

@@ -4,7 +4,7 @@ import { appendFile, copyFile, mkdir, mkdtemp, readdir, rename, rm, stat, trunca
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openFilesystemBlobs } from '../../src/storage/blobs/filesystem.ts'
 import { ownedName } from '../../src/storage/blobs/owned-files.ts'
 import { verifyBlob } from '../../src/storage/blobs/verify.ts'
@@ -45,12 +45,26 @@ describe('what reaches the disk, and when', () => {
       await land(blobs, bytes)
       return said().map((call) => call.replace(/\/tmp\/\S+\.pending/, 'PENDING'))
     }
-    const written = ['open PENDING', 'write PENDING', 'sync PENDING']
-    const madeFolder = [`mkdir ${folder}`, 'open /blobs/sha256', 'sync /blobs/sha256', 'close /blobs/sha256']
-    const renamed = [`rename PENDING -> ${folder}/${sha256.slice(2)}`]
-    const madeDurable = [`open ${folder}`, `sync ${folder}`, `close ${folder}`, 'close PENDING']
-    expect(await landing()).toEqual([...written, ...madeFolder, ...renamed, ...madeDurable])
-    expect(await landing()).toEqual([...written, ...renamed, ...madeDurable])
+    const inOrder = [
+      'open PENDING',
+      'write PENDING',
+      'sync PENDING',
+      `rename PENDING -> ${folder}/${sha256.slice(2)}`,
+      `sync ${folder}`,
+    ]
+    const first = await landing()
+    expect(first.filter((call) => inOrder.includes(call))).toEqual(inOrder)
+    // All folders, so that one fsync makes them durable: before a name is in any of them.
+    const made = first.filter((call) => call.startsWith('mkdir '))
+    expect(new Set(made).size).toBe(256)
+    expect(made).toContain(`mkdir ${folder}`)
+    expect(first.indexOf('sync /blobs/sha256')).toBeGreaterThan(first.lastIndexOf(made.at(-1) as string))
+    expect(first.indexOf('sync /blobs/sha256')).toBeLessThan(first.findIndex((call) => call.startsWith('rename ')))
+    const next = await landing()
+    const besides = [`open ${folder}`, `close ${folder}`, 'close PENDING']
+    expect(next.filter((call) => !besides.includes(call))).toEqual(inOrder)
+    await vi.waitFor(() => expect(said().filter((call) => call.startsWith('close '))).toHaveLength(2))
+    expect(said()).toContain(`close ${folder}`)
   })
 
   it('makes its own folders durable when it is opened', async () => {
@@ -76,6 +90,8 @@ describe('what reaches the disk, and when', () => {
   it('fsyncs the folder before the last name of a kept blob goes from the trash', async () => {
     const blobs = await openFilesystemBlobs(root, { tmp, fs: watched, freshMs: 0 })
     const sha256 = await land(blobs, Buffer.from('kept'))
+    // What landing left open is closed behind it.
+    await vi.waitFor(() => expect(calls.slice(-2).map(({ call }) => call)).toEqual(['close', 'close']))
     calls.length = 0
     expect(await blobs.remove(sha256, async () => false)).toBe('kept')
     expect(calls.map(({ call }) => call)).toEqual([

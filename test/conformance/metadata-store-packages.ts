@@ -78,6 +78,59 @@ export function packagesSuite(under: StoreUnderTest): void {
     })
   })
 
+  describe('lists of names', () => {
+    const none: Departure = { is: 'withdrawn', declares: {}, since: 5 }
+    const filled = () =>
+      under.store.commit([
+        ...GROUND,
+        ...['b', 'a', 'empty', 'c', 'unlisted'].map((name) => pack(name)),
+        pack('elsewhere', OTHER),
+        version('b', '1.0.0'),
+        version('b', '2.0.0', { publishedAt: 12, license: null }),
+        retained('a', '1.0.0'),
+        retainedAsset('a', '1.0.0', 'a-1.tgz'),
+        retainedAsset('a', '1.0.0', 'a-1.zip'),
+        retainedAsset('a', '1.0.0', 'a-1.whl'),
+        version('c', '1.0.0'),
+        version('unlisted', '1.0.0', { status: 'Unlisted' }),
+        version('elsewhere', '1.0.0', { repository: OTHER }),
+        asset('b', '1.0.0', 'b-1.tgz'),
+        asset('b', '2.0.0', 'b-2.tgz'),
+        { change: 'note-departure', at: versionAt('a', '1.0.0'), file: 'a-1.whl', was: null, departure: none },
+      ])
+    const names = (limit: number, after: string | null = null, repository = MAIN) =>
+      under.store.listNames(DOMAIN, repository, 'npm', { limit, after: after === null ? null : key(after) })
+
+    it('have each name once that has a version which is Published, in order, page by page', async () => {
+      await filled()
+      expect(await names(10)).toEqual(['a', 'b', 'c'])
+      expect(await names(2)).toEqual(['a', 'b'])
+      expect(await names(2, 'b')).toEqual(['c'])
+      expect(await names(2, 'c')).toEqual([])
+      expect(await names(2, 'aa')).toEqual(['b', 'c'])
+      expect(await names(10, null, OTHER)).toEqual(['elsewhere'])
+      expect(await under.store.listNames(DOMAIN, MAIN, 'pypi', { limit: 10, after: null })).toEqual([])
+    })
+
+    it('tell what curation asks about their versions, apart where some of the files were withdrawn', async () => {
+      await filled()
+      const facts = await under.store.listVersionFacts(DOMAIN, MAIN, 'npm', {
+        first: key('a'),
+        last: key('b'),
+      })
+      const fact = { format: 'npm', version: '1.0.0', publishedAt: 9, license: 'MIT', withdrawn: false }
+      expect(facts).toHaveLength(4)
+      expect(facts).toEqual(
+        expect.arrayContaining([
+          { ...fact, key: 'a', origin: 'EXTERNAL' },
+          { ...fact, key: 'a', origin: 'EXTERNAL', withdrawn: true },
+          { ...fact, key: 'b', origin: 'INTERNAL' },
+          { ...fact, key: 'b', origin: 'INTERNAL', version: '2.0.0', publishedAt: 12, license: null },
+        ]),
+      )
+    })
+  })
+
   describe('what was retained', () => {
     const held = async () => {
       await under.store.commit([

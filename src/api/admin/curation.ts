@@ -1,8 +1,7 @@
 import { z } from 'zod'
-import { body, operation, path, query } from '../operation.ts'
-import { accountId, domainName, format, repositoryName } from '../shapes.ts'
-
-const inDomain = { domain: path('domain', domainName), domainOwner: query('domain-owner', accountId.optional()) }
+import { body, operation, path } from '../operation.ts'
+import { domainName, format, repositoryName } from '../shapes.ts'
+import { inDomain } from './places.ts'
 
 const packageText = z.string().min(1).max(512).regex(/^\S+$/, 'may have no white space')
 

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { body, operation, path, query, queryInteger } from '../operation.ts'
 import { timestamp } from '../shapes.ts'
-import { EXAMPLE_ACCOUNT, EXAMPLE_ID, inAccount, ofWebhook, webhookId } from './webhooks.ts'
+import { inAccount } from './places.ts'
+import { EXAMPLE_ACCOUNT, EXAMPLE_ID, ofWebhook, webhookId } from './webhooks.ts'
 
 const deliveryId = z.uuid('must be the id of a delivery: a UUID').describe('The id of a delivery.')
 const state = z.enum(['pending', 'delivered', 'dead']).describe('dead: given up, for good unless it is replayed.')

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { body, operation, path } from '../operation.ts'
 import { accountId, identityName, timestamp } from '../shapes.ts'
+import { attachedPolicy as policy, EXAMPLE_DOCUMENT } from './attached-policy.ts'
+import { inAccount } from './places.ts'
 
 const account = z.object({ id: accountId, createdAt: timestamp })
 const user = z.object({
@@ -21,12 +23,6 @@ const accessKey = z.object({
 const accessKeyIdText = z
   .string()
   .regex(/^[A-Z0-9]{16,128}$/, 'must be an access key id: 16 to 128 upper-case letters and digits')
-const policy = z.object({
-  name: identityName,
-  document: z.string().describe('The policy document as it was attached: JSON text.'),
-})
-
-const inAccount = { account: path('account', accountId) }
 const ofUser = { ...inAccount, user: path('user', identityName) }
 
 const EXAMPLE_TIME = '2026-09-21T13:33:20.000Z'
@@ -43,8 +39,6 @@ const EXAMPLE_KEY = {
   user: 'bob',
   createdAt: EXAMPLE_TIME,
 }
-const EXAMPLE_DOCUMENT =
-  '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"codeartifact:ReadFromRepository","Resource":"*"}]}'
 
 export const whoAmI = operation({
   name: 'WhoAmI',

@@ -1,12 +1,9 @@
 import { z } from 'zod'
-import { body, operation, path, query } from '../operation.ts'
-import { accountId, domainName, repositoryName } from '../shapes.ts'
+import { body, operation, path } from '../operation.ts'
+import { repositoryName } from '../shapes.ts'
+import { inDomain } from './places.ts'
 
-const ofRepository = {
-  domain: path('domain', domainName),
-  domainOwner: query('domain-owner', accountId.optional()),
-  repository: path('repository', repositoryName),
-}
+const ofRepository = { ...inDomain, repository: path('repository', repositoryName) }
 
 const withdrawn = z
   .enum(['serve', 'hold'])

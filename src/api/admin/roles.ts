@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { body, operation, path } from '../operation.ts'
 import { accountId, identityName, timestamp } from '../shapes.ts'
+import { attachedPolicy as policy, EXAMPLE_DOCUMENT } from './attached-policy.ts'
+import { inAccount } from './places.ts'
 
 const MIN_SESSION_SECONDS = 3_600
 const MAX_SESSION_SECONDS = 43_200
@@ -19,10 +21,6 @@ const role = z.object({
   maxSessionSeconds: z.int().describe('The longest session.'),
   sessionsValidFrom: timestamp.describe('Sessions that began earlier are over.'),
 })
-const policy = z.object({
-  name: identityName,
-  document: z.string().describe('The policy document as it was attached: JSON text.'),
-})
 const trustDocument = z
   .string()
   .min(1)
@@ -35,14 +33,11 @@ const maxSessionSeconds = z
   .optional()
   .describe(`The longest session in seconds: ${MIN_SESSION_SECONDS} to ${MAX_SESSION_SECONDS}.`)
 
-const inAccount = { account: path('account', accountId) }
 const ofRole = { ...inAccount, role: path('role', identityName) }
 const ofPolicy = { ...ofRole, policy: path('policy', identityName) }
 
 const EXAMPLE_TRUST =
   '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::222233334444:user/ci"},"Action":"sts:AssumeRole"}]}'
-const EXAMPLE_DOCUMENT =
-  '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"codeartifact:ReadFromRepository","Resource":"*"}]}'
 const EXAMPLE_TIME = '2026-09-21T13:33:20.000Z'
 const THE_ROLE = { account: '111122223333', role: 'build' } as const
 const EXAMPLE_ROLE = {

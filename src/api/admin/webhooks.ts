@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { body, operation, path } from '../operation.ts'
 import { accountId, description, timestamp } from '../shapes.ts'
+import { inAccount } from './places.ts'
 
 const DAY = 86_400
 
@@ -52,7 +53,6 @@ const webhook = z.object({
     .describe('The keys that sign, newest first, without the keys.'),
 })
 
-export const inAccount = { account: path('account', accountId) }
 export const ofWebhook = { ...inAccount, webhook: path('webhook', webhookId) }
 
 export const EXAMPLE_ACCOUNT = '111122223333'

@@ -3,12 +3,12 @@ import type { Command } from 'commander'
 import { operations } from '../../api/index.ts'
 import type { OutputOf } from '../../api/operation.ts'
 import type { Client } from '../client.ts'
+import { readTextOrFile } from '../document.ts'
 import { usage } from '../failure.ts'
 import { parseCount } from '../notation.ts'
 import { json, table } from '../output.ts'
 import { commonOptions, type Session } from '../session.ts'
 import { examples } from './help.ts'
-import { readTextOrFile } from './webhook.ts'
 
 const EXAMPLE_EVENT = '0b0c5a35-58d6-4f3b-9a8e-6a1b9d8d0c55'
 

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises'
-import { text as readAll } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import { operations } from '../../api/index.ts'
 import type { OutputOf } from '../../api/operation.ts'
+import { readTextOf, readTextOrFile } from '../document.ts'
 import { usage } from '../failure.ts'
 import { parseDuration, repeated } from '../notation.ts'
 import { facts, table } from '../output.ts'
@@ -220,10 +219,6 @@ async function readGiven(options: Given) {
   }
 }
 
-/** What the text means is the server's business, which says where it is wrong. */
-export const readTextOrFile = async (option: string, given: string): Promise<string> =>
-  given.startsWith('@') ? readFileOf(option, given.slice(1)) : given
-
 function parseHeaders(given: readonly string[]): Record<string, string> {
   const pairs = given.map((line): readonly [string, string] => {
     const colon = line.indexOf(':')
@@ -237,7 +232,7 @@ function parseHeaders(given: readonly string[]): Record<string, string> {
 }
 
 async function readHeaders(file: string): Promise<Record<string, string>> {
-  const text = await readFileOf('--headers-file', file)
+  const text = await readTextOf('--headers-file', file)
   try {
     return JSON.parse(text)
   } catch {
@@ -245,8 +240,3 @@ async function readHeaders(file: string): Promise<Record<string, string>> {
     throw usage(`${file} is not JSON`)
   }
 }
-
-const readFileOf = (option: string, file: string): Promise<string> =>
-  (file === '-' ? readAll(process.stdin) : readFile(file, 'utf8')).catch((cause: unknown) => {
-    throw usage(`${option}: ${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`)
-  })

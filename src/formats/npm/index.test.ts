@@ -96,6 +96,7 @@ async function startNpm({ largestPublish = 10_000_000, mayPublish = true } = {})
     const scope: Scope = { caller, view, domain, repository, packageCounter: null }
     try {
       const context: RequestContext = {
+        encode: async (bytes) => ({ body: bytes, encoding: 'identity' }),
         scope,
         method,
         headers,

@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream/promises'
-import { createGunzip } from 'node:zlib'
+import { createGunzip, gunzipSync } from 'node:zlib'
 import { extract, type Extract, type Header } from 'tar-stream'
 import { RegistryError } from '../../registry/errors.ts'
 import type { PendingBlob } from '../../registry/ports.ts'
@@ -24,6 +24,8 @@ const MAX_UNPACKED = 8 * 1024 * 1024 * 1024
 const MAX_ENTRIES = 500_000
 const MAX_PACKAGE_JSON = 4 * 1024 * 1024
 const CHUNK = 64 * 1024
+/** Bytes that are unpacked in a millisecond at most. */
+const SMALL = { packed: 64 * 1024, unpacked: 256 * 1024 }
 
 type Entry = Extract extends AsyncIterable<infer E> ? E : never
 
@@ -34,12 +36,38 @@ const unusable = (why: string, cause?: unknown) =>
 export async function inspectTarball(blob: PendingBlob): Promise<TarballContents> {
   const archive = extract()
   const reading = readEntries(archive)
-  const flowing = pipeline(bytesOf(blob), createGunzip(), (source) => bounded(source, blob.size), archive)
+  const flowing = blob.size <= SMALL.packed ? flowAtOnce(blob, archive) : flow(blob, archive)
   const [flowed, read] = await Promise.allSettled([flowing, reading])
   const failure = [read, flowed].find((result) => result.status === 'rejected')
   if (read.status === 'fulfilled' && flowed.status === 'fulfilled') return read.value
   const known = [flowed, read].find((result) => result.status === 'rejected' && result.reason instanceof RegistryError)
   throw known?.status === 'rejected' ? known.reason : unusable('it is not a whole gzip-compressed tar archive', failure)
+}
+
+const flow = (blob: PendingBlob, archive: Extract): Promise<void> =>
+  pipeline(bytesOf(blob), createGunzip(), (source) => bounded(source, blob.size), archive)
+
+/** Most packages are some kilobytes. To unpack these at once takes less than to set up a stream, its buffers and its trips between threads. */
+async function flowAtOnce(blob: PendingBlob, archive: Extract): Promise<void> {
+  const unpacked = await unpackSmall(blob).catch((error: Error) => {
+    // Whoever reads the entries must not wait for them.
+    archive.destroy(error)
+    throw error
+  })
+  if (unpacked) await pipeline([unpacked], archive)
+  else await flow(blob, archive)
+}
+
+/** undefined where it grows. */
+async function unpackSmall(blob: PendingBlob): Promise<Uint8Array | undefined> {
+  const packed = Buffer.allocUnsafe(blob.size)
+  await blob.read(packed, 0)
+  try {
+    return gunzipSync(packed, { maxOutputLength: SMALL.unpacked })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined
+    throw error
+  }
 }
 
 async function* bytesOf(blob: PendingBlob): AsyncGenerator<Uint8Array> {

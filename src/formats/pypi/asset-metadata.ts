@@ -8,15 +8,21 @@ export type AssetMetadata = {
   readonly filetype: string | null
   readonly pyversion: string | null
   /** What an index said of a fetched file, before it said something else or nothing. */
-  readonly page?: Pick<PageFile, 'uploadTime' | 'yanked' | 'provenance'>
+  readonly page?: Pick<PageFile, 'uploadTime' | 'yanked' | 'provenance' | 'more'>
 }
 
 /** What stays of a page's entry when it goes. */
-export const metadataOfPageFile = ({ requiresPython, uploadTime, yanked, provenance }: PageFile): AssetMetadata => ({
+export const metadataOfPageFile = ({
+  requiresPython,
+  uploadTime,
+  yanked,
+  provenance,
+  more,
+}: PageFile): AssetMetadata => ({
   requiresPython,
   filetype: null,
   pyversion: null,
-  page: { uploadTime, yanked, provenance },
+  page: { uploadTime, yanked, provenance, ...(more && { more }) },
 })
 
 export function readAssetMetadata(text: string | null): AssetMetadata {

@@ -39,10 +39,28 @@ export function licenseOf(metadata: CoreMetadataFile): string | null {
   return metadata.first('License-Expression') ?? own[0] ?? (classified.length > 0 ? classified.join('; ') : null)
 }
 
+export type StoredMetadata = {
+  readonly name: string | null
+  readonly version: string | null
+  readonly summary: string | null
+  readonly license: string | null
+  readonly author: string | null
+  readonly authorEmail: string | null
+  readonly maintainer: string | null
+  readonly maintainerEmail: string | null
+  readonly keywords: string | null
+  readonly homePage: string | null
+  readonly projectUrls: readonly string[]
+  readonly classifiers: readonly string[]
+  readonly requiresPython: string | null
+  readonly requiresDist: readonly string[]
+  readonly providesExtra: readonly string[]
+}
+
 /** What is kept of a version besides its files. Its description stays in the file: it is long, and pages never show it. */
 export function versionMetadata(metadata: CoreMetadataFile): string {
   const text = (field: string) => metadata.first(field) ?? null
-  return JSON.stringify({
+  const stored: StoredMetadata = {
     name: text('Name'),
     version: text('Version'),
     summary: text('Summary'),
@@ -58,5 +76,6 @@ export function versionMetadata(metadata: CoreMetadataFile): string {
     requiresPython: text('Requires-Python'),
     requiresDist: metadata.all('Requires-Dist'),
     providesExtra: metadata.all('Provides-Extra'),
-  })
+  }
+  return JSON.stringify(stored)
 }

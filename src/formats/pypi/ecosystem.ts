@@ -1,4 +1,5 @@
 import type { Ecosystem } from '../../registry/ecosystem.ts'
+import { checkDocument } from './upstream-documents.ts'
 import { compareVersions, versionKey } from './version.ts'
 
 export const ecosystem: Ecosystem = {
@@ -11,4 +12,5 @@ export const ecosystem: Ecosystem = {
   versionKey,
   // The same for all: a type that names an archive's compression invites clients to undo it.
   fileType: (file) => (file.endsWith('.metadata') ? 'text/plain; charset=utf-8' : 'application/octet-stream'),
+  checkDocument,
 }

@@ -23,13 +23,26 @@ describe('kinds', () => {
 
 describe('names of wheels', () => {
   it.each([
-    ['hello_world-1.0-py3-none-any.whl', { name: 'hello_world', version: '1.0' }],
-    ['torch-2.4.0+cu121-cp311-cp311-linux_x86_64.whl', { name: 'torch', version: '2.4.0+cu121' }],
-    ['hello-1.0-1build-py2.py3-none-any.whl', { name: 'hello', version: '1.0' }],
+    ['hello_world-1.0-py3-none-any.whl', { name: 'hello_world', version: '1.0', python: 'py3', label: null }],
+    [
+      'torch-2.4.0+cu121-cp311-cp311-linux_x86_64.whl',
+      { name: 'torch', version: '2.4.0+cu121', python: 'cp311', label: null },
+    ],
+    ['hello-1.0-1build-py2.py3-none-any.whl', { name: 'hello', version: '1.0', python: 'py2.py3', label: null }],
     [
       'Zope.Interface-5.0-cp39-cp39-manylinux_2_17_x86_64.manylinux2014_x86_64.whl',
-      { name: 'Zope.Interface', version: '5.0' },
+      { name: 'Zope.Interface', version: '5.0', python: 'cp39', label: null },
     ],
+    [
+      'hello-1.0-cp311-cp311-linux_x86_64-x86_64_v3.whl',
+      { name: 'hello', version: '1.0', python: 'cp311', label: 'x86_64_v3' },
+    ],
+    [
+      'hello-1.0-1-cp311-cp311-linux_x86_64-null.whl',
+      { name: 'hello', version: '1.0', python: 'cp311', label: 'null' },
+    ],
+    ['hello-1.0-py3-none-any-a-b.whl', undefined],
+    ['hello-1.0-build-py3-none-any-a.whl', undefined],
     ['hello-1.0-build-py3-none-any.whl', undefined],
     ['hello-1.0-py3-none.whl', undefined],
     ['hello-world-1.0-1-py3-none-any.whl', undefined],
@@ -42,6 +55,7 @@ describe('names of wheels', () => {
 describe('which project a file may belong to', () => {
   it.each([
     ['hello_world-1.0-py3-none-any.whl', ['hello-world']],
+    ['hello_world-1.0-cp311-cp311-linux_x86_64-x86_64_v3.whl', ['hello-world']],
     ['hello_world-1.0.tar.gz', ['hello-world']],
     ['hello-world-1.0.tar.gz', ['hello-world']],
     // Both readings give a version: the longest name leads.
@@ -61,6 +75,7 @@ describe('the version of a file', () => {
   it.each([
     ['hello-1.0-py3-none-any.whl', 'hello', '1.0'],
     ['hello-1.0_1-py3-none-any.whl', 'hello', '1.0.post1'],
+    ['hello-1.0-cp311-cp311-linux_x86_64-x86_64_v3.whl', 'hello', '1.0'],
     ['hello-1.0-Beta1.tar.gz', 'hello', '1.0b1'],
     ['hello-world-1.0-1.tar.gz', 'hello-world', '1.0.post1'],
     ['hello_world-1.0.tar.gz', 'hello-world', '1.0'],

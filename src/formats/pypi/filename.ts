@@ -34,19 +34,28 @@ function split(file: string): { readonly stem: string; readonly suffix: string; 
 /** What kind of distribution a file is by its name; undefined for what is none. */
 export const kindOf = (file: string): FileKind | undefined => split(file)?.kind
 
-export type WheelName = { readonly name: string; readonly version: string }
+export type WheelName = {
+  readonly name: string
+  readonly version: string
+  /** `py3`, `cp311` */
+  readonly python: string
+  /** PEP 825: which variant of the platform it is for. No such wheel is taken by uploads, but indexes may list them. */
+  readonly label: string | null
+}
 
-/** PEP 427: name-version(-build)?-python-abi-platform, the build tag starting with a digit. */
+/** PEP 427 and 825: name-version(-build)?-python-abi-platform(-label)?, the build tag starting with a digit. */
 export function parseWheelName(file: string): WheelName | undefined {
   const [name, version, ...tags] = file.endsWith('.whl') ? file.slice(0, -4).split('-') : []
   if (name === undefined || version === undefined) return undefined
-  if (tags.length !== 3 && !(tags.length === 4 && /^\d/.test(tags[0] ?? ''))) return undefined
-  if (!tags.every((tag) => /^[\w.]+$/.test(tag))) return undefined
-  return { name, version }
+  const [python = '', _abi, platform, label = null, ...more] = /^\d/.test(tags[0] ?? '') ? tags.slice(1) : tags
+  if (platform === undefined || more.length > 0 || !tags.every((tag) => /^[\w.]+$/.test(tag))) return undefined
+  // Without labels there were fewer ways to read a name; what was no wheel then is none now.
+  if (label !== null && !/^[a-z]+\d/i.test(python)) return undefined
+  return { name, version, python, label }
 }
 
 /** Every way to read a file name as name-version, the longest name first; a wheel's has one. */
-function readingsOf(file: string): readonly WheelName[] {
+function readingsOf(file: string): readonly Pick<WheelName, 'name' | 'version'>[] {
   const parts = split(file)
   const wheel = parts && parseWheelName(file)
   if (wheel) return [wheel]

@@ -1,9 +1,10 @@
 import type { RenderInput, Rendered } from '../format.ts'
-import { curate } from '../../registry/curation.ts'
+import type { MeasuredFile } from '../../registry/compare-kept.ts'
 import { isOtherThan } from '../../registry/departures.ts'
 import type { Asset, Instant, PackageVersion } from '../../registry/model.ts'
 import { readAssetMetadata } from './asset-metadata.ts'
-import type { PageFile, ProjectPage, ProjectStatus } from './page.ts'
+import { heldMessage, startCuration, type Curation, type Judged } from './judge-versions.ts'
+import type { MoreKeys, PageFile, ProjectPage, ProjectStatus } from './page.ts'
 import { pathOfDigest } from './path.ts'
 import { readDocument } from './read-index.ts'
 import { compareVersions, versionKey } from './version.ts'
@@ -22,18 +23,22 @@ export type Listing = {
   readonly versions: readonly string[]
   readonly status: ProjectStatus | null
   readonly serial: number | null
-  /** When the next held version comes of age. */
+  /** What other standards add to the page in JSON. */
+  readonly more: MoreKeys
+  /** Why versions are left out that a rule holds back, by version. One that is listed all the same has held files. */
+  readonly held: ReadonlyMap<string, ReadonlySet<string>>
+  /** When the next held version comes of age, or a digest may have been found out; null for never. */
   readonly expiresAt: Instant | null
 }
 
-type Refused = Extract<Rendered, { kind: 'refused' }>
+export type Refused = Extract<Rendered, { kind: 'refused' }>
 
 export function listProject(input: RenderInput): Listing | Refused {
   const curation = startCuration(input)
   const hosted = hostedFiles(input, curation)
   const page = input.index && readDocument(input.index.document)
-  const indexed = page ? indexFiles(input, page, curation, hosted.taken) : []
-  const files = [...hosted.files, ...indexed, ...withdrawnFiles(input, page, curation, hosted.taken)]
+  const upstream = isQuarantined(page) ? [] : upstreamFiles(input, page, curation, hosted)
+  const files = [...hosted.files, ...upstream]
   const versions = [...new Set([...files.map((file) => file.version), ...filelessVersions(input, curation)])]
   if (versions.length === 0 && curation.held.size > 0)
     return { kind: 'refused', code: 'held', message: heldMessage(input, curation) }
@@ -47,9 +52,21 @@ export function listProject(input: RenderInput): Listing | Refused {
     versions: distinct,
     status: page?.status ?? null,
     serial: page?.serial ?? null,
-    expiresAt: curation.expiresAt(),
+    more: page?.more ?? {},
+    held: curation.held,
+    expiresAt: soonest(curation.expiresAt(), files.every(isMeasured) ? null : input.now + MEASURED_SOON_MS),
   }
 }
+
+/** PEP 792: such a project offers no files, so none of those either that were fetched before. By their addresses they are still to be had. */
+const isQuarantined = (page: ProjectPage | null): boolean => page?.status?.status === 'quarantined'
+
+/** Nothing says when such a file is fetched, and its digest known: then the page is looked at again this soon. */
+const MEASURED_SOON_MS = 60_000
+const isMeasured = ({ hashes }: ListedFile): boolean => hashes.sha256 !== undefined
+
+const soonest = (one: Instant | null, other: Instant | null): Instant | null =>
+  one === null || other === null ? (one ?? other) : Math.min(one, other)
 
 /** In rising order, one spelling each. */
 function distinctVersions(versions: readonly string[]): readonly string[] {
@@ -58,62 +75,17 @@ function distinctVersions(versions: readonly string[]): readonly string[] {
   return [...distinct.values()].toSorted(compareVersions)
 }
 
-// ------------------------------------------------------------------------------------------------- curation
-
-type Judged = {
-  readonly version: string
-  readonly publishedAt: Instant | null
-  readonly license: string | null
-  readonly origin: 'INTERNAL' | 'EXTERNAL'
-  readonly withdrawn?: boolean
-}
-type Curation = {
-  allows(judged: Judged): boolean
-  /** Reasons by version. */
-  readonly held: ReadonlyMap<string, ReadonlySet<string>>
-  expiresAt(): Instant | null
-}
-
-/** Judges as `openAsset` does, so that what is listed can be had; each question is put to the rules once. */
-function startCuration({ name, rules, now }: RenderInput): Curation {
-  const decisions = new Map<string, boolean>()
-  const held = new Map<string, Set<string>>()
-  let next = Infinity
-  const decide = (judged: Judged): boolean => {
-    const { allowed, findings } = curate(rules, { format: name.format, key: name.key, ...judged }, now, versionKey)
-    if (allowed) return true
-    const reasons = held.get(judged.version) ?? new Set()
-    held.set(judged.version, reasons)
-    for (const finding of findings) reasons.add(`${finding.reason} (rule ${finding.rule})`)
-    next = Math.min(next, Math.max(...findings.map((finding) => finding.until ?? Infinity)))
-    return false
-  }
-  return {
-    held,
-    expiresAt: () => (Number.isFinite(next) ? next : null),
-    allows(judged) {
-      if (rules.length === 0) return true
-      const question = `${judged.origin} ${judged.publishedAt} ${judged.license} ${judged.withdrawn} ${judged.version}`
-      const answer = decisions.get(question) ?? decide(judged)
-      decisions.set(question, answer)
-      return answer
-    },
-  }
-}
-
-const SHOWN_REASONS = 3
-
-function heldMessage({ name }: RenderInput, { held }: Curation): string {
-  const reasons = [...new Set([...held.values()].flatMap((each) => [...each]))]
-  const more = reasons.length > SHOWN_REASONS ? `; and ${reasons.length - SHOWN_REASONS} more` : ''
-  const what = held.size === 1 ? `its only version, ${[...held.keys()][0]}` : `all of its ${held.size} versions`
-  return `${name.name} is held back, ${what}: ${reasons.slice(0, SHOWN_REASONS).join('; ')}${more}`
-}
-
 // ---------------------------------------------------------------------------------------------------- files
 
-/** `taken` has every hosted file's name, listed or not: the index's file of that name is out of reach. */
-function hostedFiles({ hosted }: RenderInput, curation: Curation) {
+type Hosted = {
+  readonly files: readonly ListedFile[]
+  /** Every hosted file's name, listed or not: the index's file of that name is out of reach. */
+  readonly taken: ReadonlySet<string>
+  /** Keys of the hosted versions. */
+  readonly versions: ReadonlySet<string>
+}
+
+function hostedFiles({ hosted }: RenderInput, curation: Curation): Hosted {
   const taken = new Set<string>()
   const owners = new Map<string, string>()
   const files: ListedFile[] = []
@@ -129,7 +101,7 @@ function hostedFiles({ hosted }: RenderInput, curation: Curation) {
       taken.add(asset.file)
     }
   }
-  return { files, taken }
+  return { files, taken, versions: new Set(owners.keys()) }
 }
 
 const factsOf = ({ version, publishedAt, license, origin }: PackageVersion): Judged => ({
@@ -180,11 +152,35 @@ function retainedFiles({ retained = [] }: RenderInput): ReadonlyMap<string, Reta
   return files
 }
 
+function upstreamFiles(
+  input: RenderInput,
+  page: ProjectPage | null,
+  curation: Curation,
+  hosted: Hosted,
+): readonly ListedFile[] {
+  const files = [
+    ...(page ? indexFiles(input, page, curation, hosted) : []),
+    ...withdrawnFiles(input, page, curation, hosted),
+  ]
+  const measured = new Map(input.measured?.map((file) => [file.file, file]))
+  return files.map((file) => withoutForeignProvenance(withMeasured(file, measured.get(file.filename)), hosted))
+}
+
+/** Clients lock files by strong digests, and fetch a file of which they are told none only to find it out. */
+const withMeasured = (file: ListedFile, measured: MeasuredFile | undefined): ListedFile =>
+  measured && file.hashes.sha256 === undefined
+    ? { ...file, hashes: { ...file.hashes, sha256: measured.sha256 }, size: file.size ?? measured.size }
+    : file
+
+/** Documents about a version that is hosted here are asked of nobody else. */
+const withoutForeignProvenance = (file: ListedFile, { versions }: Hosted): ListedFile =>
+  file.provenance !== null && versions.has(versionKey(file.version)) ? { ...file, provenance: null } : file
+
 function withdrawnFiles(
   input: RenderInput,
   page: ProjectPage | null,
   curation: Curation,
-  taken: ReadonlySet<string>,
+  { taken }: Hosted,
 ): readonly ListedFile[] {
   const listed = new Set(page?.files.map(({ filename }) => filename))
   return [...retainedFiles(input).values()].flatMap(({ version, asset }) => {
@@ -198,7 +194,7 @@ function indexFiles(
   input: RenderInput,
   page: ProjectPage,
   curation: Curation,
-  taken: ReadonlySet<string>,
+  { taken }: Hosted,
 ): readonly ListedFile[] {
   const { facts, counts } = indexOf(input)
   const versions = new Map(facts.versions.map((version) => [version.version, version]))

@@ -22,27 +22,45 @@ describe('the form of a page', () => {
     ['application/*, where the earlier offer wins', 'application/*', 'html-v1'],
     ['a refused type', 'text/html;q=0, application/vnd.pypi.simple.v1+html;q=0, */*', 'json'],
     ['other case and spaces', 'Application/VND.pypi.simple.V1+JSON ; Q = 0.9 , text/html ; q=0.1', 'json'],
+    ['spaces around everything', ' text/html ; q = 0.1 , application/vnd.pypi.simple.v1+json ; q = 0.2 ', 'json'],
+    ['a charset', 'text/html; charset=utf-8', 'html'],
+    ['text/*', 'text/*', 'html'],
+    ['a type more welcome than all others', 'text/html;q=0.5, */*', 'html-v1'],
+    ['another type beside one that is served', 'application/xml, application/vnd.pypi.simple.v1+json;q=0.001', 'json'],
+    ['a refused family with an exception', 'application/*;q=0, application/vnd.pypi.simple.v1+json', 'json'],
     ['a weight that is none', 'text/html;q=high, application/vnd.pypi.simple.v1+json;q=0.1', 'json'],
   ])('for %s', (_, accept, form) => {
     expect(negotiate(accept, null)).toBe(form)
   })
 
-  it.each(['application/json', 'image/png, application/xml', 'text/html;q=0', 'application/vnd.pypi.simple.v2+json'])(
-    'is none for %s',
-    (accept) => {
-      expect(() => negotiate(accept, null)).toThrow(expect.objectContaining({ code: 'not_acceptable' }))
-    },
-  )
+  it.each([
+    'application/json',
+    'image/png, application/xml',
+    'text/html;q=0',
+    'application/vnd.pypi.simple.v2+json',
+    '*/*;q=0',
+    'text/plain',
+  ])('is none for %s', (accept) => {
+    expect(() => negotiate(accept, null)).toThrow(expect.objectContaining({ code: 'not_acceptable' }))
+  })
 
   it.each([
     ['application/vnd.pypi.simple.v1+json', 'json'],
     ['application/vnd.pypi.simple.v1 json', 'json'],
+    ['application/vnd.pypi.simple.latest json', 'json'],
+    ['application/vnd.pypi.simple.latest+html', 'html-v1'],
+    [' TEXT/HTML ', 'html'],
     ['text/html', 'html'],
   ])('follows ?format=%s before Accept', (format, form) => {
     expect(negotiate(BROWSER, format)).toBe(form)
   })
 
-  it('is none for another ?format', () => {
-    expect(() => negotiate(PIP, 'yaml')).toThrow(expect.objectContaining({ code: 'not_acceptable' }))
+  it.each(['yaml', '', '*/*;q=0', 'application/vnd.pypi.simple.v2+json'])('is none for ?format=%s', (format) => {
+    expect(() => negotiate(PIP, format)).toThrow(
+      expect.objectContaining({
+        code: 'not_acceptable',
+        message: expect.stringMatching(/simple\.v1\+json.*simple\.v1\+html.*text\/html/),
+      }),
+    )
   })
 })

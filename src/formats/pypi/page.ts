@@ -19,9 +19,13 @@ export type PageFile = {
   /** PEP 592: the reason where one was given. */
   readonly yanked: boolean | string
   readonly coreMetadata: CoreMetadata
-  /** PEP 740: an absolute https URL. */
+  /** PEP 740: where it lies, as a path below the index's simple root: `../integrity/…`. Null where there is none on the index's own host. */
   readonly provenance: string | null
+  readonly more?: MoreKeys
 }
+
+/** What other standards add in JSON, as it came: see `readMore`. */
+export type MoreKeys = Readonly<Record<string, unknown>>
 
 /** PEP 792 */
 export type ProjectStatus = { readonly status: string; readonly reason: string | null }
@@ -34,6 +38,7 @@ export type ProjectPage = {
   readonly status: ProjectStatus | null
   /** The public index's serial; null where there is none. */
   readonly serial: number | null
+  readonly more?: MoreKeys
 }
 
 // ---------------------------------------------------------------------- values that both readers meet
@@ -83,9 +88,28 @@ export const readSize = (raw: unknown): number | null =>
 export const readSerial = (raw: string | undefined): number | null =>
   raw !== undefined && /^\d{1,15}$/.test(raw) ? Number(raw) : null
 
-/** Relative ones would lead to this registry, which has none. */
-export const readProvenance = (raw: unknown): string | null =>
-  typeof raw === 'string' && /^https:\/\/[^\s"'<>]+$/.test(raw) && URL.canParse(raw) ? raw : null
+/** No longer path is asked for, or kept. */
+const MAX_PATH = 1000
+
+/** `page` is where the page was found, one level below the simple root. What lies on another host is left out: nobody could fetch it through here. */
+export function readProvenance(raw: unknown, page: string): string | null {
+  if (typeof raw !== 'string' || raw === '') return null
+  const root = new URL('.', page.replace(/\/$/, ''))
+  const url = URL.parse(raw, page)
+  if (url?.origin !== root.origin || url.search !== '' || url.pathname.length > MAX_PATH) return null
+  return '../'.repeat(root.pathname.split('/').length - 2) + url.pathname.slice(1)
+}
+
+/**
+ * Keys that no standard named when this was written (PEP 825's, say) go through as they are. Not private ones (`_…`), and none with an
+ * address in it: that would lead past this registry.
+ */
+export function readMore(fields: MoreKeys, known: ReadonlySet<string>): { readonly more?: MoreKeys } {
+  const more = Object.entries(fields).filter(
+    ([key, value]) => !key.startsWith('_') && !known.has(key) && !/:\/\/|"\/\//.test(JSON.stringify(value)),
+  )
+  return more.length === 0 ? {} : { more: Object.fromEntries(more) }
+}
 
 /** Only wheels have metadata beside them: no source distribution's is ever advertised (PEP 658 allows it, no index does it). */
 export const coreMetadataOf = (filename: string, declared: CoreMetadata): CoreMetadata =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { encodePath, parsePath, pathOfIndexFile } from './path.ts'
+import { encodePath, parsePath, pathOfIndexFile, provenancePath } from './path.ts'
 
 const HEX = 'ab'.repeat(32)
 
@@ -27,7 +27,29 @@ describe('paths', () => {
     ['/packages/a/', { at: 'nothing' }],
     ['/simple/hello/1.0/', { at: 'nothing' }],
     ['/Simple/hello/', { at: 'nothing' }],
-    ['/pypi/hello/json', { at: 'nothing' }],
+    ['/pypi/hello/json', { at: 'legacy-json', name: 'hello', version: null }],
+    ['/pypi/hello/json/', { at: 'legacy-json', name: 'hello', version: null }],
+    ['/pypi/hello/1.0%2Bcu/json', { at: 'legacy-json', name: 'hello', version: '1.0+cu' }],
+    ['/simple/pypi/hello/json', { at: 'legacy-json', name: 'hello', version: null }],
+    ['/hello/json', { at: 'legacy-json', name: 'hello', version: null }],
+    ['/hello/json/', { at: 'legacy-json', name: 'hello', version: null }],
+    // Projects that are called like a part of an address.
+    ['/pypi/json', { at: 'legacy-json', name: 'pypi', version: null }],
+    ['/pypi/json/json', { at: 'legacy-json', name: 'json', version: null }],
+    ['/simple/json', { at: 'project', name: 'json', slash: false, alias: false }],
+    ['/simple/pypi/', { at: 'project', name: 'pypi', slash: true, alias: false }],
+    ['/json', { at: 'nothing' }],
+    ['/pypi', { at: 'nothing' }],
+    ['/pypi/hello/1.0', { at: 'nothing' }],
+    ['/pypi/hello/1.0/2.0/json', { at: 'nothing' }],
+    ['/simple/hello/json', { at: 'nothing' }],
+    [
+      '/integrity/hello/1.0/hello-1.0.tar.gz/provenance',
+      { at: 'provenance', name: 'hello', version: '1.0', file: 'hello-1.0.tar.gz' },
+    ],
+    ['/integrity/hello/1.0/hello-1.0.tar.gz/provenance/', { at: 'nothing' }],
+    ['/integrity/hello/1.0/hello-1.0.tar.gz', { at: 'nothing' }],
+    ['/integrity/hello/provenance', { at: 'nothing' }],
   ])('%s', (raw, target) => {
     expect(parsePath(raw)).toEqual(target)
   })
@@ -44,6 +66,9 @@ describe('paths', () => {
     '/packages/a/x%00.whl',
     '/simple/%ff/',
     '/simple/%/',
+    '/pypi/hello/..%2f..%2fother/json',
+    '/pypi/../hello/json',
+    '/integrity/hello/1.0/..%2fhello.whl/provenance',
   ])('%s is refused', (raw) => {
     expect(() => parsePath(raw)).toThrow(expect.objectContaining({ code: 'invalid' }))
   })
@@ -68,6 +93,16 @@ describe('where a file of an index lies here', () => {
     expect(pathOfIndexFile(new URL('https://x.example/x-1.whl'), 'x-1.whl', '1', undefined)).toBe(
       'packages/file/1/x-1.whl',
     )
+  })
+
+  it.each([
+    ['1.0', 'integrity/x/1.0/x-1.0.whl/provenance'],
+    ['..', null],
+    ['a/b', null],
+  ])('has its attestations, where it has any, below its version %s', (version, path) => {
+    const file = { version, filename: 'x-1.0.whl', provenance: '../integrity/of/the/index' }
+    expect(provenancePath('x', file)).toBe(path)
+    expect(provenancePath('x', { ...file, provenance: null })).toBeNull()
   })
 
   it('is written without a character that clients read differently', () => {

@@ -11,6 +11,9 @@ export type Target =
   | { readonly at: 'project'; readonly name: string; readonly slash: boolean; readonly alias: boolean }
   /** `path` decoded: `packages/aa/bb/rest/file`. */
   | { readonly at: 'file'; readonly path: string; readonly file: string; readonly metadata: boolean }
+  /** The JSON API. `version` null: all of them. */
+  | { readonly at: 'legacy-json'; readonly name: string; readonly version: string | null }
+  | { readonly at: 'provenance'; readonly name: string; readonly version: string; readonly file: string }
   | { readonly at: 'upload' }
   | { readonly at: 'nothing' }
 
@@ -18,12 +21,35 @@ export function parsePath(raw: string): Target {
   const path = raw.startsWith('/') ? raw.slice(1) : raw
   if (path === '' || path === 'legacy' || path === 'legacy/') return { at: 'upload' }
   const slash = path.endsWith('/')
-  const [first, ...rest] = (slash ? path.slice(0, -1) : path).split('/').map(decode)
-  if (first === 'packages') return slash ? { at: 'nothing' } : fileAt([first, ...rest])
-  if (first !== 'simple' && first !== '+simple') return { at: 'nothing' }
-  const [name] = rest
-  if (name === undefined) return { at: 'projects' }
-  return rest.length === 1 ? { at: 'project', name, slash, alias: first !== 'simple' } : { at: 'nothing' }
+  const segments = (slash ? path.slice(0, -1) : path).split('/').map(decode)
+  const [first, name] = segments
+  if (first === 'packages') return slash ? { at: 'nothing' } : fileAt(segments)
+  if (first === 'simple' || first === '+simple') {
+    if (name === undefined) return { at: 'projects' }
+    if (segments.length === 2) return { at: 'project', name, slash, alias: first !== 'simple' }
+  }
+  // No decoded segment has a slash in it: joined, they can be taken apart again.
+  const decoded = segments.join('/')
+  return legacyAt(decoded) ?? (slash ? undefined : provenanceAt(decoded)) ?? { at: 'nothing' }
+}
+
+/** As the public index has it; older versions of pip-tools put `pypi` behind the last slash of the index's address, so behind `simple/`. */
+const LEGACY = /^(?:simple\/)?pypi\/(?<project>[^/]+)(?:\/(?<version>[^/]+))?\/json$/
+/** As Renovate and pip-tools ask. */
+const SHORT_LEGACY = /^(?<project>[^/]+)\/json$/
+
+function legacyAt(path: string): Target | undefined {
+  const { project, version } = (LEGACY.exec(path) ?? SHORT_LEGACY.exec(path))?.groups ?? {}
+  return project === undefined ? undefined : { at: 'legacy-json', name: project, version: version ?? null }
+}
+
+const PROVENANCE = /^integrity\/(?<name>[^/]+)\/(?<version>[^/]+)\/(?<file>[^/]+)\/provenance$/
+
+function provenanceAt(path: string): Target | undefined {
+  const { name, version, file } = PROVENANCE.exec(path)?.groups ?? {}
+  return name === undefined || version === undefined || file === undefined
+    ? undefined
+    : { at: 'provenance', name, version, file }
 }
 
 const METADATA = '.metadata'
@@ -76,6 +102,17 @@ function publicPath(url: URL, file: string): string | undefined {
   if (decoded.length < 2 || decoded.includes(undefined) || decoded.at(-1) !== file) return undefined
   return decoded.join('/')
 }
+
+/** Where the attestations of a file are served (PEP 740), decoded; null where it has none, or a version that cannot stand in a path. */
+export const provenancePath = (
+  project: string,
+  {
+    version,
+    filename,
+    provenance,
+  }: { readonly version: string; readonly filename: string; readonly provenance: string | null },
+): string | null =>
+  provenance === null || !isPlainFileName(version) ? null : `integrity/${project}/${version}/${filename}/provenance`
 
 /** A decoded path as it stands in a URL: no query, nothing that a reader would have to unescape but percent signs. */
 export const encodePath = (path: string): string => path.split('/').map(encodeSegment).join('/')

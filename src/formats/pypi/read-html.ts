@@ -33,8 +33,14 @@ type Found = {
 /** `url` is where the page was found. Throws `upstream_down` for HTML that is no index: a log-in page, an error, a portal. */
 export function readHtml(text: string, url: string): ProjectPage {
   const found = scan(text)
+  const version = found.meta.get('repository-version') ?? '1.0'
+  if (!version.startsWith('1.'))
+    throw new RegistryError(
+      'upstream_down',
+      `The upstream index answered with a page of version ${version.slice(0, 20)} of the simple API`,
+    )
   const base = (found.base === undefined ? undefined : URL.parse(found.base, url)?.href) ?? url
-  const files = found.anchors.flatMap((anchor) => readAnchor(anchor, base))
+  const files = found.anchors.flatMap((anchor) => readAnchor(anchor, base, url))
   if (files.length === 0 && !looksLikeAnIndex(found)) {
     throw new RegistryError(
       'upstream_down',
@@ -90,7 +96,8 @@ function scan(text: string): Found {
   return { anchors, base, meta, heading }
 }
 
-function readAnchor({ attributes, text }: Anchor, base: string): readonly PageFile[] {
+/** `base` is what the hrefs are relative to; `page` where they stand. */
+function readAnchor({ attributes, text }: Anchor, base: string, page: string): readonly PageFile[] {
   const href = attributes['href']?.trim()
   const url = href === undefined ? undefined : readUrl(href, base)
   const filename = url && fileNameOf(url, text.trim())
@@ -107,7 +114,7 @@ function readAnchor({ attributes, text }: Anchor, base: string): readonly PageFi
       uploadTime: readUploadTime(attributes['data-upload-time']),
       yanked: yanked === '' ? true : (yanked ?? false),
       coreMetadata: coreMetadataOf(filename, readCoreMetadata(attributes)),
-      provenance: readProvenance(attributes['data-provenance']),
+      provenance: readProvenance(attributes['data-provenance'], page),
     },
   ]
 }

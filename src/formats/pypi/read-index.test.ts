@@ -77,10 +77,43 @@ describe('JSON pages', () => {
           uploadTime: '2024-05-01T10:00:00.123456Z',
           yanked: 'broken',
           coreMetadata: { sha256: B },
-          provenance: 'https://index.example/integrity/hello/provenance',
+          provenance: '../integrity/hello/provenance',
         },
       ],
     })
+  })
+
+  it.each([
+    ['https://index.example/integrity/hello/1.0/x/provenance', '../integrity/hello/1.0/x/provenance'],
+    ['/integrity/hello%2Bcu/x', '../integrity/hello%2Bcu/x'],
+    ['../../attestations/x', '../attestations/x'],
+    ['https://index.example/../../x', '../x'],
+    // It would be asked for with the index's credentials, or not at all.
+    ['https://other.example/integrity/hello/1.0/x/provenance', null],
+    ['http://index.example/integrity/hello/1.0/x/provenance', null],
+    ['https://index.example/integrity?of=hello', null],
+    ['javascript:alert(1)', null],
+    [`https://index.example/${'x'.repeat(2000)}`, null],
+    ['', null],
+    [null, null],
+    [17, null],
+  ])('with attestations at %s have them at %s below the simple root', (provenance, path) => {
+    expect(readJson({ files: [{ ...FILE, provenance }] }).page.files[0]?.provenance).toBe(path)
+  })
+
+  it('keep keys that nobody knows yet, and leave out what is private, what is given up, and addresses', () => {
+    const dropped = {
+      _private: 1,
+      'alternate-locations': ['https://elsewhere.example/'],
+      tracks: [],
+      namespace: null,
+      link: 'https://elsewhere.example/x',
+      nested: { links: ['//elsewhere.example/x'] },
+    }
+    const kept = { 'variant-labels': { x86_64_v3: ['avx2'] }, 'some-flag': false, nothing: null }
+    const { page } = readJson({ ...dropped, ...kept, files: [{ ...FILE, ...dropped, ...kept, 'gpg-sig': true }] })
+    expect(page.more).toEqual({ ...kept })
+    expect(page.files[0]?.more).toEqual({ ...kept, tracks: [], namespace: null })
   })
 
   it.each([
@@ -155,8 +188,11 @@ describe('JSON pages', () => {
     expect(facts.files).toMatchObject([{ digests: { sha256: A } }])
   })
 
-  it('of a quarantined project offer nothing', () => {
-    expect(readJson({ files: [FILE], 'project-status': { status: 'quarantined' } }).facts.files).toEqual([])
+  it.each([
+    ['at the top', { 'project-status': { status: 'quarantined' } }],
+    ["where the standard's example has it", { meta: { 'project-status': { status: 'quarantined' } } }],
+  ])('of a project that is quarantined, %s, offer nothing', (_, said) => {
+    expect(readJson({ files: [FILE], ...said }).facts.files).toEqual([])
   })
 
   it('take the serial from the header where they have none', () => {
@@ -174,6 +210,13 @@ describe('JSON pages', () => {
     ['no type', '{}', '', /no content type/],
   ])('that are %s are an upstream that is down', (_, body, type, why) => {
     expect(() => read(body, type)).toThrow(down(why))
+  })
+
+  it('of version 2 of the API in HTML as well', () => {
+    const html = (version: string) =>
+      `<meta name="pypi:repository-version" content="${version}"><a href="hello-1.0.tar.gz">x</a>`
+    expect(() => read(html('2.0'))).toThrow(down(/version 2\.0/))
+    expect(read(html('1.99')).facts.files).toHaveLength(1)
   })
 
   it('may spell the name as they like', () => {
@@ -264,6 +307,17 @@ describe('HTML pages', () => {
       `<a href="hello-1.0.tar.gz" data-size="12" data-upload-time="2024-01-01T00:00:00Z">x</a>`,
       { size: 12, uploadTime: '2024-01-01T00:00:00Z' },
     ],
+    ['entities in the address', `<a href="hello&#45;1.0.tar.gz?a=1&amp;b=2">x</a>`, { filename: 'hello-1.0.tar.gz' }],
+    [
+      'a base on another host, which says nothing of where attestations lie',
+      `<base href="https://files.example/"><a href="hello-1.0.tar.gz" data-provenance="/integrity/x">x</a>`,
+      { url: 'https://files.example/hello-1.0.tar.gz', provenance: '../integrity/x' },
+    ],
+    [
+      'a text that names another file',
+      `<a href="hello-1.0.tar.gz">hello-2.0.tar.gz</a>`,
+      { filename: 'hello-1.0.tar.gz' },
+    ],
     [
       'metadata of unknown digest',
       `<a href="hello-1.0-py3-none-any.whl" data-core-metadata="true">x</a>`,
@@ -281,6 +335,26 @@ describe('HTML pages', () => {
     ],
   ])('with %s', (_, body, file) => {
     expect(read(body).page.files).toEqual([expect.objectContaining(file)])
+  })
+
+  it.each([
+    ['https://index.example/whl/cu121/hello/', '../../whl/cu121/integrity/x'],
+    ['https://index.example/whl/cu121/hello', '../../whl/cu121/integrity/x'],
+    ['https://index.example/hello/', 'whl/cu121/integrity/x'],
+  ])('at %s may belong to a root of any name', (url, provenance) => {
+    const body = Buffer.from(
+      `<a href="/whl/hello-1.0%2Bcu121-py3-none-any.whl#md5=${'c'.repeat(32)}" data-provenance="/whl/cu121/integrity/x">hello-1.0+cu121-py3-none-any.whl</a>`,
+    )
+    const { facts, document } = readIndex({ body, contentType: 'text/html', url, headers: {} }, hello)
+    expect(facts.files).toMatchObject([
+      {
+        file: 'hello-1.0+cu121-py3-none-any.whl',
+        version: '1.0+cu121',
+        url: 'https://index.example/whl/hello-1.0%2Bcu121-py3-none-any.whl',
+        digests: { md5: 'c'.repeat(32) },
+      },
+    ])
+    expect(readDocument(document).files[0]?.provenance).toBe(provenance)
   })
 
   it('may leave anchors open, and have other ones', () => {

@@ -5,6 +5,7 @@ import { findName } from './name.ts'
 import {
   coreMetadataOf,
   readHashes,
+  readMore,
   readProvenance,
   readSize,
   readUploadTime,
@@ -15,7 +16,18 @@ import {
   type ProjectStatus,
 } from './page.ts'
 
-// PEP 691's form of a project page, with the keys that PEPs 700, 714, 740 and 792 added. Other keys are dropped.
+// PEP 691's form of a project page, with the keys that PEPs 700, 714, 740 and 792 added.
+
+/** What is read here, and what is dropped on purpose: PEP 708 was rejected, and PEP 752's keys are for indexes that grant namespaces. */
+const PAGE_KEYS = new Set(
+  'meta name files versions project-status alternate-locations tracks namespace namespaces'.split(' '),
+)
+/** Signatures beside files (`gpg-sig`) are not served, so none are promised. */
+const FILE_KEYS = new Set(
+  'filename url hashes requires-python size upload-time yanked provenance gpg-sig core-metadata data-dist-info-metadata dist-info-metadata'.split(
+    ' ',
+  ),
+)
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -40,8 +52,10 @@ export function readJson(text: string, url: string, name: PackageName): ProjectP
     versions: listOf(page['versions']).filter(
       (each): each is string => typeof each === 'string' && isPlainFileName(each),
     ),
-    status: readStatus(page['project-status']),
+    // The standard's own example has it in `meta`.
+    status: readStatus(page['project-status'] ?? meta['project-status']),
     serial: readSize(meta['_last-serial']),
+    ...readMore(page, PAGE_KEYS),
   }
 }
 
@@ -73,7 +87,8 @@ function readFile(file: Fields, base: string): readonly PageFile[] {
       uploadTime: readUploadTime(file['upload-time']),
       yanked: typeof yanked === 'string' && yanked !== '' ? yanked : yanked === true,
       coreMetadata: coreMetadataOf(filename, readCoreMetadata(file)),
-      provenance: readProvenance(file['provenance']),
+      provenance: readProvenance(file['provenance'], base),
+      ...readMore(file, FILE_KEYS),
     },
   ]
 }

@@ -1,7 +1,7 @@
 import type { DeclaredDigests } from '../../registry/model.ts'
 import type { ListedFile, Listing } from './listing.ts'
 import type { CoreMetadata } from './page.ts'
-import { encodePath } from './path.ts'
+import { encodePath, provenancePath } from './path.ts'
 
 // PEP 503's form, frozen at 1.4 by PEP 833. Clients scrape it with regular expressions, so its shape is the public index's,
 // exactly: one anchor per line, `href` first, double quotes, nothing raw that could end an attribute or a tag.
@@ -18,7 +18,7 @@ export function renderHtml(listing: Listing, endpoint: string): string {
     '  </head>',
     '  <body>',
     `    <h1>${title}</h1>`,
-    ...listing.files.map((file) => renderAnchor(file, endpoint)),
+    ...listing.files.map((file) => renderAnchor(listing.name, file, endpoint)),
     '  </body>',
     '</html>',
     ...(listing.serial === null ? [] : [`<!--SERIAL ${listing.serial}-->`]),
@@ -41,15 +41,16 @@ function renderStatus(status: Listing['status']): readonly string[] {
   return status.reason === null ? lines : [...lines, meta('pypi:project-status-reason', status.reason)]
 }
 
-function renderAnchor(file: ListedFile, endpoint: string): string {
+function renderAnchor(project: string, file: ListedFile, endpoint: string): string {
   const core = coreMetadata(file.coreMetadata)
+  const provenance = provenancePath(project, file)
   const attributes: readonly (readonly [string, string | null])[] = [
     ['href', endpoint + encodePath(file.path) + fragment(file.hashes)],
     ['data-requires-python', file.requiresPython],
     ['data-dist-info-metadata', core],
     ['data-core-metadata', core],
     ['data-yanked', file.yanked === true ? '' : file.yanked === false ? null : file.yanked],
-    ['data-provenance', file.provenance],
+    ['data-provenance', provenance === null ? null : endpoint + encodePath(provenance)],
     // No standard has these two in HTML; uv reads them.
     ['data-size', file.size === null ? null : String(file.size)],
     ['data-upload-time', file.uploadTime],

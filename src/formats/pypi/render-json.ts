@@ -1,5 +1,5 @@
 import type { ListedFile, Listing } from './listing.ts'
-import { encodePath } from './path.ts'
+import { encodePath, provenancePath } from './path.ts'
 
 /** PEP 691's form. The order of keys is the public index's. */
 export function renderJson(listing: Listing, endpoint: string): string {
@@ -9,9 +9,10 @@ export function renderJson(listing: Listing, endpoint: string): string {
       'api-version': apiVersion(listing.files),
     },
     name: listing.name,
-    files: listing.files.map((file) => renderFile(file, endpoint)),
+    files: listing.files.map((file) => renderFile(listing.name, file, endpoint)),
     versions: listing.versions,
     ...(listing.status && { 'project-status': renderStatus(listing.status) }),
+    ...listing.more,
   })
 }
 
@@ -23,19 +24,21 @@ const renderStatus = ({ status, reason }: NonNullable<Listing['status']>) => ({
   ...(reason !== null && { reason }),
 })
 
-function renderFile(file: ListedFile, endpoint: string): unknown {
+function renderFile(project: string, file: ListedFile, endpoint: string): unknown {
   const coreMetadata = file.coreMetadata ?? false
+  const provenance = provenancePath(project, file)
   return {
     // PEP 714, and the key that the public index once mistook for it. Never `dist-info-metadata`: pip 22.3 to 23.1.0 crash on it.
     'core-metadata': coreMetadata,
     'data-dist-info-metadata': coreMetadata,
     filename: file.filename,
     hashes: file.hashes,
-    ...(file.provenance !== null && { provenance: file.provenance }),
+    ...(provenance !== null && { provenance: endpoint + encodePath(provenance) }),
     ...(file.requiresPython !== null && { 'requires-python': file.requiresPython }),
     ...(file.size !== null && { size: file.size }),
     ...(file.uploadTime !== null && { 'upload-time': file.uploadTime }),
     url: endpoint + encodePath(file.path),
     yanked: file.yanked,
+    ...file.more,
   }
 }

@@ -3,8 +3,11 @@ import type { CurationRule } from '../../policy/curation/rule.ts'
 import type { Asset, PackageVersion } from '../../registry/model.ts'
 import type { DomainName, RepositoryName } from '../../registry/names.ts'
 import type { RenderInput } from '../format.ts'
+import { legacyForm, provenanceForm } from './form.ts'
 import { parseName } from './name.ts'
+import type { PageFile } from './page.ts'
 import { readDocument } from './read-index.ts'
+import { INFO_ENDS, INFO_OPENS } from './render-legacy-json.ts'
 import { readIndex, render } from './renderer.ts'
 
 const A = 'a'.repeat(64)
@@ -132,7 +135,7 @@ describe('pages', () => {
           'data-dist-info-metadata': { sha256: B },
           filename: 'hello-1.0+cu-py3-none-any.whl',
           hashes: { sha256: A },
-          provenance: 'https://index.example/provenance',
+          provenance: `${ENDPOINT}integrity/hello/1.0%2Bcu/hello-1.0%2Bcu-py3-none-any.whl/provenance`,
           'requires-python': '>=3.8,<4',
           size: 1234,
           'upload-time': '2024-01-01T00:00:00.000000Z',
@@ -163,7 +166,7 @@ describe('pages', () => {
   <body>
     <h1>Links for hello</h1>
 <a href="${ENDPOINT}packages/sha256/${B}/hello-0.9.tar.gz#sha256=${B}" data-size="9">hello-0.9.tar.gz</a><br />
-<a href="${ENDPOINT}packages/aa/bb/rest/hello-1.0%2Bcu-py3-none-any.whl#sha256=${A}" data-requires-python="&gt;=3.8,&lt;4" data-dist-info-metadata="sha256=${B}" data-core-metadata="sha256=${B}" data-yanked="see &quot;1.1&quot; &amp; &lt;later&gt;" data-provenance="https://index.example/provenance" data-size="1234" data-upload-time="2024-01-01T00:00:00.000000Z">hello-1.0+cu-py3-none-any.whl</a><br />
+<a href="${ENDPOINT}packages/aa/bb/rest/hello-1.0%2Bcu-py3-none-any.whl#sha256=${A}" data-requires-python="&gt;=3.8,&lt;4" data-dist-info-metadata="sha256=${B}" data-core-metadata="sha256=${B}" data-yanked="see &quot;1.1&quot; &amp; &lt;later&gt;" data-provenance="${ENDPOINT}integrity/hello/1.0%2Bcu/hello-1.0%2Bcu-py3-none-any.whl/provenance" data-size="1234" data-upload-time="2024-01-01T00:00:00.000000Z">hello-1.0+cu-py3-none-any.whl</a><br />
   </body>
 </html>
 <!--SERIAL 7-->
@@ -189,8 +192,12 @@ describe('pages', () => {
     const again = readIndex({ body, contentType, url: `${ENDPOINT}simple/hello/`, headers: {} }, hello)
     const sorted = (files: readonly { filename: string }[]) =>
       files.toSorted((a, b) => (a.filename < b.filename ? -1 : 1))
-    const before = readDocument(index?.document ?? Buffer.from('{}')).files.map(({ url: _url, ...file }) => file)
-    const after = readDocument(again.document).files.map(({ url: _url, ...file }) => file)
+    const withoutPlaces = ({ url: _url, provenance, ...file }: PageFile) => ({
+      ...file,
+      isAttested: provenance !== null,
+    })
+    const before = readDocument(index?.document ?? Buffer.from('{}')).files.map(withoutPlaces)
+    const after = readDocument(again.document).files.map(withoutPlaces)
     expect(sorted(after)).toEqual(sorted(before))
     expect(again.facts.files.map((file) => file.path).toSorted()).toEqual(
       index?.facts.files.map((file) => file.path).toSorted(),
@@ -199,9 +206,34 @@ describe('pages', () => {
   })
 
   it('name no host but this one', () => {
-    const index = indexOf([{ ...WHEEL, provenance: null }, SDIST])
-    for (const form of ['json', 'html'])
+    const index = indexOf([{ ...WHEEL, 'more-about': 'https://index.example/more' }, SDIST], {
+      'alternate-locations': ['https://cdn.example/'],
+    })
+    for (const form of ['json', 'html', 'legacy-json', 'legacy-json:0.9'])
       expect(page({ form, index }).text).not.toMatch(/files\.example|cdn\.example|index\.example/)
+  })
+
+  it('say in JSON what nobody here knows, of files and of the project', () => {
+    const index = indexOf([{ ...SDIST, 'variant-labels': ['a'] }, WHEEL], { 'variant-providers': { a: 1 } })
+    const listed = json({ index })
+    expect(listed['variant-providers']).toEqual({ a: 1 })
+    expect(listed.files.map((file) => 'variant-labels' in file)).toEqual([true, false])
+    expect(page({ form: 'html', index }).text).not.toContain('variant')
+  })
+
+  it('tell their serial in the head as well, where there is one', () => {
+    expect(page({ index: indexOf([SDIST]) }).headers).toEqual({ 'x-pypi-last-serial': '7' })
+    expect(page({ form: 'html', hosted: [hosted('1.0', [{}])] }).headers).toBeUndefined()
+  })
+
+  it.each(['json', 'html'])('of a quarantined project list no file that came from there (%s)', (form) => {
+    const index = indexOf([SDIST], { 'project-status': { status: 'quarantined', reason: 'malware' } })
+    const fetched = { ...hosted('0.9', [{ path: 'packages/x/hello-0.9.tar.gz' }]), origin: 'EXTERNAL' as const }
+    const { text } = page({ form, index, retained: [fetched], hosted: [hosted('3.0', [{}])] })
+    expect(text).toContain('quarantined')
+    expect(text).toContain('malware')
+    expect(text).not.toContain('hello-0.9')
+    expect(text).toContain('hello-3.0.tar.gz')
   })
 
   it('claim version 1.0 where a size is missing', () => {
@@ -302,6 +334,153 @@ describe('held versions', () => {
       code: 'held',
       message: 'hello is held back, all of its 3 versions: it has a bug (rule no-bugs)',
     })
+  })
+})
+
+describe('the JSON API', () => {
+  type Legacy = {
+    info: Record<string, unknown>
+    releases?: Record<string, { url: string; filename: string }[]>
+    urls: { url: string; filename: string; packagetype: string; python_version: string }[]
+    last_serial: number
+    vulnerabilities: unknown[]
+  }
+  const legacy = (parts: Partial<RenderInput>, version?: string) =>
+    json({ ...parts, form: legacyForm(version ?? null) }) as unknown as Legacy
+  const file = (filename: string, more: File = {}): File => ({ ...SDIST, filename, url: filename, ...more })
+
+  it('has the files of the page, at the same addresses', () => {
+    const index = indexOf([WHEEL, SDIST], { versions: ['0.8', '0.9', '1.0+cu'] })
+    const of = { index, hosted: [hosted('1.1', [{}])] }
+    const urls = json(of).files.map((one) => one.url)
+    const { releases = {}, ...rest } = legacy(of)
+    expect(Object.keys(releases)).toEqual(['0.8', '0.9', '1.0+cu', '1.1'])
+    expect(Object.values(releases).flatMap((files) => files.map((one) => one.url))).toEqual(urls)
+    expect(releases['0.8']).toEqual([])
+    expect(rest.urls).toEqual(releases['1.1'])
+    expect(rest).toMatchObject({ last_serial: 7, vulnerabilities: [] })
+  })
+
+  it('describes a file as the public index does', () => {
+    const { urls, info, releases } = legacy({ index: indexOf([WHEEL, SDIST]) }, '1.0+CU')
+    expect(urls).toEqual([
+      {
+        comment_text: null,
+        'core-metadata': { sha256: B },
+        digests: { sha256: A },
+        downloads: -1,
+        filename: 'hello-1.0+cu-py3-none-any.whl',
+        has_sig: false,
+        md5_digest: null,
+        packagetype: 'bdist_wheel',
+        python_version: 'py3',
+        requires_python: '>=3.8,<4',
+        size: 1234,
+        upload_time: '2024-01-01T00:00:00',
+        upload_time_iso_8601: '2024-01-01T00:00:00.000000Z',
+        url: `${ENDPOINT}packages/aa/bb/rest/hello-1.0%2Bcu-py3-none-any.whl`,
+        yanked: true,
+        yanked_reason: 'see "1.1" & <later>',
+      },
+    ])
+    expect(info).toEqual({
+      name: 'hello',
+      version: '1.0+cu',
+      requires_python: '>=3.8,<4',
+      yanked: true,
+      yanked_reason: 'see "1.1" & <later>',
+      package_url: `${ENDPOINT}simple/hello/`,
+      project_url: `${ENDPOINT}simple/hello/`,
+      release_url: `${ENDPOINT}pypi/hello/1.0%2Bcu/json`,
+    })
+    expect(releases).toBeUndefined()
+  })
+
+  it('has all digests of what is published here', () => {
+    const digests = { sha256: C, md5: 'd'.repeat(32), blake2b: A, sha512: 'e'.repeat(128) }
+    const own = hosted('1.0', [{ path: `packages/sha256/${C}/hello-1.0.tar.gz`, digests }])
+    expect(legacy({ hosted: [own] }).urls).toMatchObject([
+      { digests: { sha256: C, md5: 'd'.repeat(32), blake2b_256: A }, md5_digest: 'd'.repeat(32) },
+    ])
+    expect(page({ hosted: [own] }).text).not.toContain('blake2b')
+  })
+
+  it.each([
+    ['hello-1.0.tar.gz', 'sdist', 'source'],
+    ['hello-1.0.zip', 'sdist', 'source'],
+    ['hello-1.0-1-cp311-abi3-linux_x86_64.whl', 'bdist_wheel', 'cp311'],
+    ['hello-1.0-py2.7.egg', 'bdist_egg', '2.7'],
+    ['hello-1.0.win32-py3.5.exe', 'bdist_wininst', '3.5'],
+    ['hello-1.0.msi', 'bdist_msi', 'any'],
+  ])('calls %s a %s for %s', (filename, packagetype, python_version) => {
+    expect(legacy({ index: indexOf([file(filename)]) }).urls).toMatchObject([{ packagetype, python_version }])
+  })
+
+  it.each([
+    ['the newest release', ['1.0', '2.0rc1', '1.1'], [], '1.1'],
+    ['a preview where there is nothing else', ['2.0rc1', '1.0.dev1'], [], '2.0rc1'],
+    ['none that was yanked', ['1.0', '1.1'], ['1.1'], '1.0'],
+    ['a preview rather than what was yanked', ['1.0', '1.1rc1'], ['1.0'], '1.1rc1'],
+    ['what was yanked where all were', ['1.0', '1.1'], ['1.0', '1.1'], '1.1'],
+  ])('is about %s', (_, versions, yanked, version) => {
+    const files = versions.map((one) => file(`hello-${one}.tar.gz`, { yanked: yanked.includes(one) }))
+    const { info, urls } = legacy({ index: indexOf(files, { versions: [...versions, '9.0'] }) })
+    expect(info['version']).toBe(version)
+    expect(urls.map((one) => one.filename)).toEqual([`hello-${version}.tar.gz`])
+  })
+
+  it('has its info in a first line of its own', () => {
+    const { text } = page({ form: legacyForm(null), index: indexOf([WHEEL, SDIST]) })
+    const [first = '', ...others] = text.split(INFO_ENDS)
+    expect(JSON.parse(first.slice(INFO_OPENS.length))).toMatchObject({ name: 'hello', version: '0.9' })
+    expect(others).toHaveLength(1)
+  })
+
+  it.each<[string, string, Partial<RenderInput>, string, RegExp]>([
+    ['no version', legacyForm(null), { index: indexOf([]) }, 'not_found', /hello has no release/],
+    ['another version', legacyForm('4.0'), { index: indexOf([SDIST]) }, 'not_found', /^4 of hello was not found/],
+    [
+      'a held version',
+      legacyForm('0.9.0'),
+      { index: indexOf([SDIST, WHEEL]), rules: [denying('0.9')] },
+      'held',
+      /hello 0\.9 is held back: it has a bug \(rule no-bugs\)/,
+    ],
+    ['a held project', legacyForm(null), { index: indexOf([SDIST]), rules: [denying()] }, 'held', /it has a bug/],
+  ])('is refused for %s', (_, form, parts, code, message) => {
+    expect(render(input({ form, ...parts }))).toEqual({
+      kind: 'refused',
+      code,
+      message: expect.stringMatching(message),
+    })
+  })
+})
+
+describe('where attestations lie', () => {
+  const WHEEL_NAME = String(WHEEL['filename'])
+  const where = (parts: Partial<RenderInput>, version = '1.0+cu', file = WHEEL_NAME) =>
+    render(input({ index: indexOf([WHEEL, SDIST]), form: provenanceForm(version, file), ...parts }))
+
+  it.each(['1.0+cu', '1.0.0+CU'])('is known of a file that is listed, its version spelled %s', (version) => {
+    const rendered = where({}, version)
+    if (rendered.kind !== 'document') throw new Error(rendered.message)
+    expect(JSON.parse(Buffer.from(rendered.body).toString())).toEqual({ version: '1.0+cu', path: '../provenance' })
+  })
+
+  it.each<[string, Partial<RenderInput>, string | undefined, string | undefined, string]>([
+    ['a file without', {}, '0.9', 'hello-0.9.tar.gz', 'not_found'],
+    ['a file of another version', {}, '0.9', WHEEL_NAME, 'not_found'],
+    ['a file that is not listed', {}, '1.0+cu', 'hello-1.0+cu.tar.gz', 'not_found'],
+    ['a version that is held', { rules: [denying('1.0+cu')] }, undefined, undefined, 'held'],
+    ['a project that is held', { rules: [denying()] }, undefined, undefined, 'held'],
+    ['a version that is published here', { hosted: [hosted('1.0+cu', [{}])] }, undefined, undefined, 'not_found'],
+    ['what is gone', { index: indexOf([WHEEL], {}, ['0.9']) }, undefined, undefined, 'not_found'],
+  ])('is not told of %s', (_, parts, version, file, code) => {
+    expect(where(parts, version, file)).toMatchObject({ kind: 'refused', code })
+  })
+
+  it('is not on the page of a version that is published here', () => {
+    expect(page({ index: indexOf([WHEEL]), hosted: [hosted('1.0+cu', [{}])] }).text).not.toContain('provenance')
   })
 })
 

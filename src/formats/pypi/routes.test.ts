@@ -174,6 +174,7 @@ async function start(require: RequirePackageAction = async () => {}, limits: Upl
       endpoint: ENDPOINT,
       registry,
       kept,
+      encode: async (bytes) => ({ body: bytes, encoding: 'identity' }),
       deadline: NOW + 1000,
     })
   }
@@ -387,6 +388,7 @@ describe('uploads', () => {
     ['hello_world-1.0-py3-none-any\u007f.whl', /separator or a control character/],
     ['hello_world-1.0-py3-none-any\u0000.whl', /separator or a control character/],
     ['hello_world-1.0.whl', /is no name of a wheel/],
+    ['hello_world-1.0-py3-none-any-x86_64_v3.whl', /is no name of a wheel/],
     ['hello_world-1.0-py3-none-any.exe', /neither a wheel/],
     ['hello_world-one-py3-none-any.whl', /is no version/],
     ['hello_world-1.0.tar.gz', /incorrect header check|zip file as well/],
@@ -576,7 +578,7 @@ describe('reads', () => {
   })
 
   it.each([
-    ['GET', '/simple/', 'not_found', /list of all projects/],
+    ['POST', '/simple/', 'method_not_allowed', /POST/],
     ['GET', '/', 'not_found', /uploads by POST/],
     ['GET', '/legacy/', 'not_found', /uploads by POST/],
     ['PUT', '/', 'method_not_allowed', /PUT/],
@@ -584,7 +586,11 @@ describe('reads', () => {
     ['DELETE', '/packages/a/hello-1.0.tar.gz', 'method_not_allowed', /DELETE/],
     ['GET', '/simple/hello;x=1/', 'not_found', /no name/],
     ['GET', '/simple/-/', 'not_found', /no name/],
-    ['GET', '/pypi/hello/json', 'not_found', /nothing at this address/],
+    ['GET', '/pypi/hello', 'not_found', /nothing at this address/],
+    ['POST', '/pypi', 'not_found', /nothing at this address/],
+    ['GET', '/pypi/-/json', 'not_found', /no name/],
+    ['GET', '/integrity/-/1.0/hello-1.0.tar.gz/provenance', 'not_found', /no name/],
+    ['POST', '/pypi/hello/json', 'method_not_allowed', /POST/],
     ['GET', '/packages/a/hello-1.0-py3-none-any.whl.metadata.metadata', 'not_found', /no file/],
     ['GET', '/packages/a/hello-1.0.tar.gz.asc', 'not_found', /no file/],
   ])('%s %s is refused: %s', (method, path, code, why) => {
@@ -596,6 +602,19 @@ describe('reads', () => {
     ['HEAD', '/simple/Hello/', 'project-redirect', 'codeartifact:ReadFromRepository', 'hello'],
     ['GET', '/packages/a/hello-1.0.tar.gz', 'file', 'codeartifact:ReadFromRepository', 'hello'],
     ['GET', '/packages/a/hello-1.0-py3-none-any.whl.metadata', 'metadata', 'codeartifact:ReadFromRepository', 'hello'],
+    ['GET', '/simple/', 'projects', 'codeartifact:ReadFromRepository', undefined],
+    ['GET', '/simple', 'projects', 'codeartifact:ReadFromRepository', undefined],
+    ['HEAD', '/+simple/', 'projects', 'codeartifact:ReadFromRepository', undefined],
+    ['GET', '/pypi/Hello/json', 'legacy-json', 'codeartifact:ReadFromRepository', 'hello'],
+    ['GET', '/pypi/hello/1.0/json/', 'legacy-json', 'codeartifact:ReadFromRepository', 'hello'],
+    ['GET', '/hello/json', 'legacy-json', 'codeartifact:ReadFromRepository', 'hello'],
+    [
+      'GET',
+      '/integrity/Hello/1.0/hello-1.0.tar.gz/provenance',
+      'provenance',
+      'codeartifact:ReadFromRepository',
+      'hello',
+    ],
     ['POST', '/legacy/', 'upload', 'codeartifact:PublishPackageVersion', undefined],
   ])('%s %s is the route %s and asks for %s', (method, path, route, action, name) => {
     const found = match(method, path, DEFAULT_LIMITS)

@@ -1,27 +1,53 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import { RegistryError } from '../../registry/errors.ts'
 import type { PackageName } from '../../registry/names.ts'
 import type { Answer, RequestContext, RouteMatch } from '../format.ts'
+import { wantsFresh } from './cache-control.ts'
 import { nameCandidates } from './filename.ts'
+import { serveLegacyJson } from './legacy-json.ts'
 import { findName } from './name.ts'
 import { negotiate } from './negotiate.ts'
 import { parsePath, type Target } from './path.ts'
+import { serveProjectList } from './project-list.ts'
+import { serveProvenance } from './provenance.ts'
 import { upload } from './upload.ts'
 import type { UploadLimits } from './upload-form.ts'
 
 const READ = 'codeartifact:ReadFromRepository'
 
-/** GET simple/NAME/ and its alias +simple/NAME/, GET packages/…, and POST to the root or legacy/. */
+/** GET simple/, simple/NAME/ and their alias +simple/, packages/…, pypi/NAME/json, integrity/…, and POST to the root or legacy/. */
 export function match(method: string, path: string, limits: UploadLimits): RouteMatch {
   const target = parsePath(path)
   if (target.at === 'nothing') throw new RegistryError('not_found', 'There is nothing at this address')
   if (target.at === 'upload') return matchUpload(method, limits)
   if (method !== 'GET' && method !== 'HEAD')
     throw new RegistryError('method_not_allowed', `${method} is not possible here: read with GET or HEAD`)
-  if (target.at === 'projects') {
-    throw new RegistryError('not_found', 'The list of all projects is not served: ask for one project, simple/NAME/')
+  switch (target.at) {
+    case 'projects':
+      return { route: 'projects', action: READ, package: null, handle: async (context) => serveProjectList(context) }
+    case 'project':
+      return matchProject(target)
+    case 'file':
+      return matchFile(target)
+    case 'legacy-json':
+      return matchAbout('legacy-json', target.name, (context, name) => serveLegacyJson(context, name, target.version))
+    case 'provenance':
+      return matchAbout('provenance', target.name, (context, name) => serveProvenance(context, name, target))
   }
-  return target.at === 'project' ? matchProject(target) : matchFile(target)
+}
+
+function matchAbout(
+  route: string,
+  project: string,
+  handle: (context: RequestContext, name: PackageName) => Promise<Answer>,
+): RouteMatch {
+  const name = nameOf(project)
+  return { route, action: READ, package: name, handle: (context) => handle(context, name) }
+}
+
+function nameOf(raw: string): PackageName {
+  const name = findName(raw)
+  if (!name) throw new RegistryError('not_found', `${JSON.stringify(raw.slice(0, 120))} is no name of a PyPI package`)
+  return name
 }
 
 function matchUpload(method: string, limits: UploadLimits): RouteMatch {
@@ -41,8 +67,7 @@ function matchUpload(method: string, limits: UploadLimits): RouteMatch {
 }
 
 function matchProject({ name: raw, slash, alias }: Extract<Target, { at: 'project' }>): RouteMatch {
-  const name = findName(raw)
-  if (!name) throw new RegistryError('not_found', `${JSON.stringify(raw.slice(0, 120))} is no name of a PyPI package`)
+  const name = nameOf(raw)
   const canonical = slash && raw === name.name
   return {
     route: canonical ? 'project' : 'project-redirect',
@@ -80,10 +105,6 @@ async function serveProject(
     headers: { 'cache-control': 'private, no-cache' },
   }
 }
-
-/** pip before 26.2 sends `max-age=0` with every request, so that says nothing. */
-const wantsFresh = (headers: IncomingHttpHeaders): boolean =>
-  /(^|[\s,])no-cache($|[\s,])/i.test(headers['cache-control'] ?? '')
 
 function matchFile({ path, file, metadata }: Extract<Target, { at: 'file' }>): RouteMatch {
   const names = nameCandidates(file)

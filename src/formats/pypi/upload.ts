@@ -80,7 +80,7 @@ function checkFileName(file: string, filetype: string | undefined): Claimed['kin
 
 /** The version that the file name says; throws where it says another name, or none. */
 function versionOfFile(file: string, kind: Claimed['kind'], name: PackageName): Version {
-  if (kind === 'wheel' && !parseWheelName(file)) {
+  if (kind === 'wheel' && parseWheelName(file)?.label !== null) {
     invalid(`${file} is no name of a wheel: name-version(-build)-python-abi-platform.whl`)
   }
   const said =

@@ -7,7 +7,7 @@ import { actOf } from './act.ts'
 import { roleJson } from './role-json.ts'
 import { readTrust } from './trust.ts'
 
-const MAX_SESSION_SECONDS = 3_600
+const USUAL_SESSION_SECONDS = 3_600
 
 export const createRoleHandler = handler(createRole, async (input, { parts, target: { account }, manage }) => {
   refuseMore('roles of an account', (await parts.store.listRoles(account)).length)
@@ -16,7 +16,7 @@ export const createRoleHandler = handler(createRole, async (input, { parts, targ
       account,
       name: input.role,
       id: mintRoleId(),
-      maxSessionSeconds: input.maxSessionSeconds ?? MAX_SESSION_SECONDS,
+      maxSessionSeconds: input.maxSessionSeconds ?? USUAL_SESSION_SECONDS,
       ...(await readTrust(parts, input.trust)),
     },
     actOf(manage),

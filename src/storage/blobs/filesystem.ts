@@ -49,6 +49,9 @@ async function removeLeftovers(fs: FileSystem, tmp: string, now: number): Promis
   }
 }
 
+/** All 256 are there, and in a small store most of them are empty. */
+const FOLDERS_AT_ONCE = 16
+
 class FilesystemBlobs implements BlobStore {
   readonly #fs: FileSystem
   readonly #layout: Layout
@@ -96,14 +99,21 @@ class FilesystemBlobs implements BlobStore {
   }
 
   async *list(): AsyncGenerator<{ readonly sha256: Hex; readonly size: number }> {
-    for (const folder of (await this.#fs.readdir(this.#layout.sha256)).toSorted()) {
-      if (!/^[0-9a-f]{2}$/.test(folder)) continue
-      for (const name of (await this.#fs.readdir(join(this.#layout.sha256, folder))).toSorted()) {
-        if (!/^[0-9a-f]{62}$/.test(name)) continue
-        const found = await unlessMissing(this.#fs.stat(join(this.#layout.sha256, folder, name)))
-        if (found) yield { sha256: folder + name, size: found.size }
+    const folders = (await this.#fs.readdir(this.#layout.sha256))
+      .filter((name) => /^[0-9a-f]{2}$/.test(name))
+      .toSorted()
+    for (let at = 0; at < folders.length; at += FOLDERS_AT_ONCE) {
+      const some = folders.slice(at, at + FOLDERS_AT_ONCE)
+      for (const sha256 of (await Promise.all(some.map((folder) => this.#namesIn(folder)))).flat()) {
+        const found = await unlessMissing(this.#fs.stat(this.#layout.fileOf(sha256)))
+        if (found) yield { sha256, size: found.size }
       }
     }
+  }
+
+  async #namesIn(folder: string): Promise<readonly Hex[]> {
+    const names = await this.#fs.readdir(join(this.#layout.sha256, folder))
+    return names.flatMap((name) => (/^[0-9a-f]{62}$/.test(name) ? [folder + name] : [])).toSorted()
   }
 
   async #openHandle(sha256: Hex): Promise<FileHandle | undefined> {

@@ -30,7 +30,7 @@ export class Layout {
   readonly trash: string
   readonly tmp: string
   readonly #fs: FileSystem
-  readonly #folders = new Map<string, Promise<void>>()
+  #folders: Promise<void> | undefined
 
   constructor(fs: FileSystem, root: string, tmp: string) {
     this.#fs = fs
@@ -50,25 +50,28 @@ export class Layout {
   }
 
   /**
-   * Makes the two-digit folder, durably. Once per folder and process, also where the folder is there: the process that made
-   * it may not have come to its fsync.
+   * Makes the two-digit folders, durably: all of them when the first blob lands, so that one fsync does for all. Once per process, also
+   * where they are there: the process that made them may not have come to its fsync.
    */
-  async ensureFolder(sha256: Hex): Promise<void> {
-    const folder = this.folderOf(sha256)
-    const made = this.#folders.get(folder) ?? this.#makeFolder(folder)
-    this.#folders.set(folder, made)
+  async ensureFolders(): Promise<void> {
+    const made = (this.#folders ??= this.#makeFolders())
     try {
       await made
     } catch (error) {
-      if (this.#folders.get(folder) === made) this.#folders.delete(folder)
+      if (this.#folders === made) this.#folders = undefined
       throw error
     }
+  }
+
+  async #makeFolders(): Promise<void> {
+    const names = Array.from({ length: 256 }, (_, digits) => digits.toString(16).padStart(2, '0'))
+    await Promise.all(names.map((name) => this.#makeFolder(join(this.sha256, name))))
+    await syncFolder(this.#fs, this.sha256)
   }
 
   async #makeFolder(folder: string): Promise<void> {
     await this.#fs.mkdir(folder, { mode: 0o700 }).catch((error: unknown) => {
       if (systemCode(error) !== 'EEXIST') throw error
     })
-    await syncFolder(this.#fs, this.sha256)
   }
 }

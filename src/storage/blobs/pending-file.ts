@@ -1,10 +1,11 @@
 import { futimesSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Hex } from '../../registry/model.ts'
 import type { DigestAlgorithm, Landed, PendingBlob } from '../../registry/ports.ts'
 import { asRegistryError } from './disk-errors.ts'
 import { type Hashing, startHashing } from './hashing.ts'
-import { type FileSystem, type Layout, syncFolder } from './layout.ts'
+import type { FileSystem, Layout } from './layout.ts'
 import { ownedName } from './owned-files.ts'
 
 /** Writes are gathered up to this size: a system call per network read (16 KiB and less) costs more than the copy. */
@@ -27,6 +28,15 @@ export async function beginFile(
   }
 }
 
+/** What counts was fsynced, and nobody waits for the rest. */
+const closeBehind = (handle: FileHandle): void => void handle.close().catch(() => {})
+
+function copied(bytes: Uint8Array, into: Uint8Array, position: number): number {
+  const part = bytes.subarray(position, position + into.length)
+  into.set(part)
+  return part.length
+}
+
 class PendingFile implements PendingBlob {
   readonly #fs: FileSystem
   readonly #layout: Layout
@@ -39,6 +49,8 @@ class PendingFile implements PendingBlob {
   #batch: Buffer<ArrayBuffer> = Buffer.alloc(0)
   #gathered = 0
   #writing = false
+  /** All of the bytes, where they were gathered in one batch: whoever looks into a small archive need not read it back. */
+  #whole: Uint8Array | undefined
   /** What went wrong. INVARIANT: after it nothing of this blob is trusted, and no write or fsync of it is tried again. */
   #failure: { readonly error: unknown } | undefined
   #finished: Promise<Landed> | undefined
@@ -74,7 +86,10 @@ class PendingFile implements PendingBlob {
   finish(): Promise<Landed> {
     if (this.#writing) return Promise.reject(new Error('A pending blob cannot end while a write is under way'))
     return (this.#finished ??= this.#orFail(async () => {
+      const isWhole = this.#written === 0
+      const gathered = this.#batch.subarray(0, this.#gathered)
       await this.#flush()
+      if (isWhole) this.#whole = gathered
       this.#batch = Buffer.alloc(0)
       return { size: this.#written, digests: this.#hashing.digests() }
     }))
@@ -82,9 +97,9 @@ class PendingFile implements PendingBlob {
 
   async read(into: Uint8Array, position: number): Promise<number> {
     if (position >= this.size) return 0
+    if (this.#whole) return copied(this.#whole, into, position)
     if (position >= this.#written) {
-      const start = position - this.#written
-      return this.#batch.copy(into, 0, start, Math.min(this.#gathered, start + into.length))
+      return copied(this.#batch.subarray(0, this.#gathered), into, position - this.#written)
     }
     const { bytesRead } = await this.#handle.read(into, 0, Math.min(into.length, this.#written - position), position)
     return bytesRead
@@ -105,16 +120,29 @@ class PendingFile implements PendingBlob {
     return this.#orFail(async () => {
       // The last write may be long ago; synchronous, for it touches memory only and comes with the fsync.
       futimesSync(this.#handle.fd, this.#now() / 1000, this.#now() / 1000)
-      await this.#handle.sync()
-      await this.#layout.ensureFolder(sha256)
-      // Over the same bytes too, if they are there: their collection may be under way, and the fresh mtime stops it (trash.ts).
-      await this.#fs.rename(this.#path, this.#layout.fileOf(sha256))
-      this.#isVisible = true
-      // Where this fails, the name stays, and may be lost in a power cut: the caller is told, so nothing will refer to it.
-      // It must not be unlinked, for it may have replaced bytes that somebody refers to.
-      await syncFolder(this.#fs, this.#layout.folderOf(sha256))
+      const folder = await this.#syncWhileOpening(sha256)
+      try {
+        // Over the same bytes too, if they are there: their collection may be under way, and the fresh mtime stops it (trash.ts).
+        await this.#fs.rename(this.#path, this.#layout.fileOf(sha256))
+        this.#isVisible = true
+        // Where this fails, the name stays, and may be lost in a power cut: the caller is told, so nothing will refer to it.
+        // It must not be unlinked, for it may have replaced bytes that somebody refers to.
+        await folder.sync()
+      } finally {
+        closeBehind(folder)
+      }
       return landed
     })
+  }
+
+  /** The folder that the file will be in, opened while the disk is busy with the file. */
+  async #syncWhileOpening(sha256: Hex): Promise<FileHandle> {
+    const opening = this.#layout.ensureFolders().then(() => this.#fs.open(this.#layout.folderOf(sha256), 'r'))
+    const [opened, synced] = await Promise.allSettled([opening, this.#handle.sync()])
+    if (opened.status === 'rejected') throw opened.reason
+    if (synced.status === 'fulfilled') return opened.value
+    closeBehind(opened.value)
+    throw synced.reason
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -123,9 +151,10 @@ class PendingFile implements PendingBlob {
 
   async #dispose(): Promise<void> {
     await this.#committed?.catch(() => {}) // its caller is told
+    if (this.#isVisible) return closeBehind(this.#handle)
     // Failing to remove it costs room until the next start, which sweeps tmp/; the caller could do nothing about it.
-    if (!this.#isVisible) await this.#fs.unlink(this.#path).catch(() => {})
-    await this.#handle.close().catch(() => {}) // what counts was fsynced
+    await this.#fs.unlink(this.#path).catch(() => {})
+    await this.#handle.close().catch(() => {})
   }
 
   async #orFail<T>(step: () => Promise<T>): Promise<T> {

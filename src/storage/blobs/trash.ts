@@ -91,7 +91,7 @@ export class Trash {
   }
 
   async #putBack(sha256: Hex, trashed: string): Promise<void> {
-    await this.#layout.ensureFolder(sha256)
+    await this.#layout.ensureFolders()
     const file = this.#layout.fileOf(sha256)
     try {
       await this.#fs.link(trashed, file)

@@ -11,6 +11,7 @@ import { queriesFor } from './queries.ts'
 import { eventReads } from './reads/events.ts'
 import { identityReads } from './reads/identities.ts'
 import { indexReads } from './reads/indexes.ts'
+import { nameReads } from './reads/names.ts'
 import { packageReads } from './reads/packages.ts'
 import { topologyReads } from './reads/topology.ts'
 import { webhookReads } from './reads/webhooks.ts'
@@ -37,6 +38,7 @@ export async function openStore(
       ...topologyReads(source),
       ...identityReads(source),
       ...packageReads(source),
+      ...nameReads(source),
       ...indexReads(source),
       ...blobLedger(source),
       ...eventReads(source),

@@ -23,6 +23,10 @@ export type PypiRelease = Distribution & {
   readonly hashes?: Readonly<Record<string, string>>
   /** The page offers `.metadata` (PEP 658); true where left out. */
   readonly metadata?: boolean
+  /** The page offers attestations (PEP 740): this document, beside the simple root. */
+  readonly provenance?: object
+  /** Members that the page says of the file besides. */
+  readonly more?: Readonly<Record<string, unknown>>
 }
 
 export type PublishedPypi = {
@@ -50,6 +54,8 @@ export type PypiUpstream = LoopbackServer & {
   remove(name: string, version?: string): void
   /** What `X-PyPI-Last-Serial` says from now on; it rises by one with each change otherwise. */
   setSerial(serial: number): void
+  /** PEP 792; active until then. */
+  setStatus(name: string, status: string, reason?: string): void
 }
 
 type Entry = {
@@ -62,8 +68,15 @@ type Entry = {
   readonly uploadTime: string | null
   /** sha256 of the .metadata file */
   readonly metadata: string | null
+  readonly summary: string | null
+  /** URL of its attestations. */
+  readonly provenance: string | null
+  readonly more: Readonly<Record<string, unknown>>
   yanked: boolean | string
 }
+
+/** What is known of a project besides its files. */
+type Status = { readonly status: string; readonly reason?: string }
 
 const JSON_TYPE = 'application/vnd.pypi.simple.v1+json'
 const HTML_TYPE = 'application/vnd.pypi.simple.v1+html'
@@ -71,12 +84,20 @@ const HTML_TYPE = 'application/vnd.pypi.simple.v1+html'
 export async function startPypiUpstream(options: { filesApart?: boolean } = {}): Promise<PypiUpstream> {
   const projects = new Map<string, Entry[]>()
   const files = new Map<string, Uint8Array>()
+  const attestations = new Map<string, object>()
+  const statuses = new Map<string, Status>()
   let serial = 1000
   const answerFile = ({ path }: SeenRequest): UpstreamAnswer | undefined => {
     const bytes = files.get(decodeURIComponent(path))
     return bytes && file(bytes, { etag: `"${createHash('md5').update(bytes).digest('hex')}"` })
   }
-  const index = await startLoopbackServer((request) => answerFile(request) ?? answerIndex(projects, serial, request))
+  const answerBeside = ({ path }: SeenRequest): UpstreamAnswer | undefined => {
+    const document = attestations.get(path) ?? legacyJson(projects, serial, path)
+    return document && json(200, document, { 'x-pypi-last-serial': String(serial) })
+  }
+  const index = await startLoopbackServer(
+    (request) => answerFile(request) ?? answerBeside(request) ?? answerIndex({ projects, statuses, serial }, request),
+  )
   const filesServer = options.filesApart
     ? await startLoopbackServer((request) => answerFile(request) ?? text(404, 'text/plain', 'Not found'))
     : index
@@ -91,6 +112,8 @@ export async function startPypiUpstream(options: { filesApart?: boolean } = {}):
     const key = normalised(release.name)
     const entries = projects.get(key) ?? []
     projects.set(key, entries)
+    const provenance = `/integrity/${key}/${release.version}/${built.file}/provenance`
+    if (release.provenance) attestations.set(provenance, release.provenance)
     entries.push({
       version: release.version,
       file: built.file,
@@ -100,6 +123,9 @@ export async function startPypiUpstream(options: { filesApart?: boolean } = {}):
       size: bytes.length,
       uploadTime: release.uploadTime === undefined ? '2024-01-01T00:00:00.000000Z' : release.uploadTime,
       metadata: offersMetadata ? sha256(built.metadata) : null,
+      summary: release.summary ?? null,
+      provenance: release.provenance ? index.origin + provenance : null,
+      more: release.more ?? {},
       yanked: release.yanked ?? false,
     })
     return {
@@ -139,6 +165,10 @@ export async function startPypiUpstream(options: { filesApart?: boolean } = {}):
     setSerial(value) {
       serial = value
     },
+    setStatus(name, status, reason) {
+      statuses.set(normalised(name), { status, ...(reason !== undefined && { reason }) })
+      serial += 1
+    },
     async [Symbol.asyncDispose]() {
       await index[Symbol.asyncDispose]()
       if (filesServer !== index) await filesServer[Symbol.asyncDispose]()
@@ -158,7 +188,36 @@ function text(
   return { status, headers: { 'content-type': type, ...headers }, body: Buffer.from(body), document: true }
 }
 
-function answerIndex(projects: Map<string, Entry[]>, serial: number, request: SeenRequest): UpstreamAnswer {
+/** The public index's JSON API, of one version. */
+function legacyJson(projects: Map<string, Entry[]>, serial: number, path: string): object | undefined {
+  const [, name = '', version] = /^\/pypi\/([^/]+)\/([^/]+)\/json$/.exec(decodeURIComponent(path)) ?? []
+  const entries = projects.get(name)?.filter((entry) => entry.version === version) ?? []
+  const [first] = entries
+  if (!first) return undefined
+  const info = {
+    name,
+    version,
+    summary: first.summary,
+    author: 'The upstream',
+    requires_python: first.requiresPython,
+    project_urls: { Homepage: 'https://project.example/' },
+    yanked: first.yanked !== false,
+  }
+  return {
+    info,
+    last_serial: serial,
+    urls: entries.map((entry) => ({ filename: entry.file, url: entry.url })),
+    vulnerabilities: [],
+  }
+}
+
+type Projects = {
+  readonly projects: Map<string, Entry[]>
+  readonly statuses: ReadonlyMap<string, Status>
+  readonly serial: number
+}
+
+function answerIndex({ projects, statuses, serial }: Projects, request: SeenRequest): UpstreamAnswer {
   const path = decodeURIComponent(request.path)
   const [, name, slash] = /^\/simple\/(?:([^/]+)(\/?))?$/.exec(path) ?? []
   if (path !== '/simple/' && name === undefined) return text(404, 'text/html', '404 Not Found')
@@ -179,7 +238,7 @@ function answerIndex(projects: Map<string, Entry[]>, serial: number, request: Se
   const entries = projects.get(name)
   if (!entries) return text(404, 'text/html; charset=UTF-8', '<html><body>404 Not Found</body></html>')
   return type === JSON_TYPE
-    ? json(200, jsonPage(name, entries, serial), { ...headers, 'content-type': JSON_TYPE })
+    ? json(200, jsonPage(name, entries, serial, statuses.get(name)), { ...headers, 'content-type': JSON_TYPE })
     : text(200, type, htmlPage(name, entries), headers)
 }
 
@@ -209,7 +268,12 @@ function projectList(
   return text(200, type, `<!DOCTYPE html><html><body>\n${links.join('\n')}\n</body></html>`, headers)
 }
 
-function jsonPage(name: string, entries: readonly Entry[], serial: number): unknown {
+function jsonPage(
+  name: string,
+  entries: readonly Entry[],
+  serial: number,
+  status: Status = { status: 'active' },
+): unknown {
   return {
     meta: { 'api-version': '1.4', '_last-serial': serial },
     name,
@@ -223,10 +287,11 @@ function jsonPage(name: string, entries: readonly Entry[], serial: number): unkn
       yanked: entry.yanked,
       'core-metadata': entry.metadata === null ? false : { sha256: entry.metadata },
       'data-dist-info-metadata': entry.metadata === null ? false : { sha256: entry.metadata },
-      provenance: null,
+      provenance: entry.provenance,
+      ...entry.more,
     })),
     versions: [...new Set(entries.map((entry) => entry.version))],
-    'project-status': { status: 'active' },
+    'project-status': status,
   }
 }
 
@@ -242,6 +307,7 @@ function htmlPage(name: string, entries: readonly Entry[]): string {
       attributes.push(
         `data-dist-info-metadata="sha256=${entry.metadata}" data-core-metadata="sha256=${entry.metadata}"`,
       )
+    if (entry.provenance !== null) attributes.push(`data-provenance="${entry.provenance}"`)
     if (entry.yanked !== false) attributes.push(`data-yanked="${entry.yanked === true ? '' : escaped(entry.yanked)}"`)
     return `    <a ${attributes.join(' ')} >${entry.file}</a><br />`
   })
