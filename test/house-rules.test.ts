@@ -4,7 +4,16 @@ import { beforeAll, describe, expect, it } from 'vitest'
 
 const root = resolve(import.meta.dirname, '..')
 const TEXT = new Set(['', '.cjs', '.html', '.js', '.json', '.md', '.mjs', '.py', '.sh', '.sql', '.ts', '.yaml', '.yml'])
-const NOT_OURS = ['node_modules', '.git', 'dist', 'coverage', 'data', join('.ci', 'venv'), join('bench', 'results')]
+const NOT_OURS = [
+  'node_modules',
+  '.git',
+  'dist',
+  'coverage',
+  'data',
+  join('.ci', 'venv'),
+  join('.ci', 'pypi-clients', 'venvs'),
+  join('bench', 'results'),
+]
 
 type Source = { readonly path: string; readonly text: string }
 

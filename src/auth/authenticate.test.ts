@@ -100,6 +100,14 @@ describe('package managers', () => {
     await expect(asClient(authorization)).rejects.toMatchObject({ code: 'unauthenticated' })
   })
 
+  it('are asked for a token as often as they send a name alone', async () => {
+    for (let i = 0; i < 30; i++)
+      await expect(asClient(basic('aws:'))).rejects.toMatchObject({
+        code: 'unauthenticated',
+        message: 'A user name came without a token',
+      })
+  })
+
   it('cost the store nothing while nothing changes', async () => {
     await asClient(`Bearer ${token}`)
     const topology = await installation.topology()

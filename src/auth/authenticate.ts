@@ -167,9 +167,16 @@ function tokenOf(authorization: string, schemes: readonly ('bearer' | 'basic')[]
   return known === 'bearer' ? credentials : tokenOfBasic(credentials)
 }
 
-/** RFC 7617. Any user name will do (`aws`, `__token__`): the token says who it is. Some clients can send a user name only. */
+/**
+ * RFC 7617. Any user name will do (`aws`, `__token__`): the token says who it is. Some clients can send a user name only. pip and uv
+ * send the one in their index's URL before they ask a keyring: refused here, that is an attempt at nothing and is not counted as one.
+ */
 function tokenOfBasic(credentials: string): string {
   const text = Buffer.from(credentials, 'base64').toString()
   const colon = text.indexOf(':')
-  return colon < 0 ? text : text.slice(colon + 1) || text.slice(0, colon)
+  if (colon < 0) return text
+  const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
+  // All tokens have dots.
+  if (!password && !name.includes('.')) throw new RegistryError('unauthenticated', 'A user name came without a token')
+  return password || name
 }

@@ -6,6 +6,7 @@ import { addDeliveries } from './commands/deliveries.ts'
 import { addDomain } from './commands/domain.ts'
 import { addEvents } from './commands/events.ts'
 import { addKey } from './commands/key.ts'
+import { addKeyring } from './commands/keyring.ts'
 import { addLogin } from './commands/login.ts'
 import { addOnTheMachine } from './commands/on-the-machine.ts'
 import { addPackage } from './commands/package.ts'
@@ -64,6 +65,7 @@ function createProgram(session: Session): Command {
   program.commandsGroup('Package managers:')
   addLogin(program, session)
   addToken(program, session)
+  addKeyring(program, session)
   addWhoAmI(program, session)
   program.commandsGroup('Registry:')
   addDomain(program, session)

@@ -23,6 +23,7 @@ const operatorOf = ({ url, key }: ManagementServer) => ({
 const COMMANDS = [
   'login',
   'token',
+  'keyring',
   'whoami',
   ...['create', 'list', 'delete'].map((verb) => `domain ${verb}`),
   ...['create', 'update', 'list', 'delete'].map((verb) => `repository ${verb}`),
@@ -81,6 +82,9 @@ describe('exit codes', () => {
     ['a bad duration', ['token', '--duration', 'long']],
     ['a URL that is none', ['whoami', '--url', 'localhost:8787']],
     ['a scope for pip', ['login', 'pip', '--scope', '@acme']],
+    ['a keyring for twine', ['login', 'twine', '--keyring']],
+    ['a duration for no token', ['login', 'pip', '--keyring', '--duration', '1h']],
+    ['a keyring that is to be written', ['keyring', 'set', 'http://127.0.0.1/', 'aws']],
     ['a webhook without its URL', ['webhook', 'create']],
     ['a header that is none', ['webhook', 'create', 'https://ci.example/', '--header', 's3cret']],
     ['headers twice', ['webhook', 'create', 'https://ci.example/', '--header', 'a: b', '--headers-file', 'x']],
@@ -197,6 +201,38 @@ describe('commands', () => {
       `write to /home/nobody/.npmrc:\n  registry = ${server.url}/npm/local/main/\n` +
         `  //${new URL(server.url).host}/npm/local/main/:_authToken = ***\n`,
     )
+  })
+
+  it('show what a login without a token would write', async () => {
+    await using server = await startManagement()
+    const argv = ['login', 'uv', '--keyring', '--dry-run']
+    const { code, out } = await granary(argv, { ...operatorOf(server), HOME: '/home/nobody' })
+    expect(code).toBe(0)
+    expect(out).toContain('  keyring-provider = "subprocess"\n')
+    expect(out).toContain(`  url = "${server.url.replace('://', '://aws@')}/pypi/local/main/simple/"\n`)
+    expect(out).not.toContain('***')
+  })
+
+  it.each([
+    ['the index of a repository', 'http://host/pypi/local/main/simple/', 0],
+    ['a file of it', 'http://host/pypi/local/main/packages/aa/bb/cc/a-1.0.0.tar.gz', 0],
+    ['the bare host', 'host', 1],
+    ['another host', 'http://granary.example/pypi/local/main/simple/', 1],
+    ['another port', 'http://127.0.0.1:1/pypi/local/main/simple/', 1],
+    ['a repository that is not there', 'http://host/pypi/local/other/simple/', 4],
+    ['what is no repository', 'http://host/simple/', 1],
+  ])('answer as keyring does for %s', async (_, asked, expected) => {
+    await using server = await startManagement()
+    const service = asked.replace(/(?<=^|\/)host/, new URL(server.url).host)
+    const found = await granary(['keyring', 'get', service, 'aws'], operatorOf(server))
+    expect(found.code, found.err).toBe(expected)
+    expect(found.out).toMatch(expected === 0 ? /^eyJ[\w.-]+\n$/ : /^$/)
+    const both = await granary(['keyring', '--mode', 'creds', 'get', service], operatorOf(server))
+    expect(both.code, both.err).toBe(expected)
+    expect(both.out).toMatch(expected === 0 ? /^aws\neyJ[\w.-]+\n$/ : /^$/)
+    const asJson = await granary(['keyring', '--mode=creds', '--output=json', 'get', service, 'me'], operatorOf(server))
+    expect(asJson.code, asJson.err).toBe(expected)
+    expect(asJson.out).toMatch(expected === 0 ? /^\{"username":"me","password":"eyJ[\w.-]+"\}\n$/ : /^$/)
   })
 
   it('make webhooks, and show their keys once', async () => {

@@ -23,16 +23,18 @@ export type RecordingProxy = AsyncDisposable & {
   forget(): void
 }
 
-export async function startRecordingProxy(): Promise<RecordingProxy> {
+/** @param before called with the path of each request, before it is passed on. */
+export async function startRecordingProxy(before: (path: string) => void = () => {}): Promise<RecordingProxy> {
   const passed: Passed[] = []
   let target: URL | undefined
   const server = createServer((incoming, outgoing) => {
     const { method = 'GET', url = '/', headers } = incoming
     const { hostname, port } = target ?? {}
+    before(url)
     const asked = forward({ hostname, port, method, path: url, headers }, (answer) => {
       const status = answer.statusCode ?? 0
       passed.push({ method, path: url.split('?', 1)[0] ?? '', headers, status, answered: answer.headers })
-      outgoing.writeHead(status, answer.rawHeaders)
+      outgoing.writeHead(status, answer.statusMessage, answer.rawHeaders)
       answer.pipe(outgoing)
     })
     asked.on('error', () => outgoing.destroy())

@@ -3,14 +3,27 @@ import { operations } from '../../api/index.ts'
 import { usage } from '../failure.ts'
 import { carryOut, describeSteps, thisMachine } from '../login/carry-out.ts'
 import { npm, yarn } from '../login/npm.ts'
-import { pip, poetry, twine, uv } from '../login/pypi.ts'
+import { pip, twine, uv } from '../login/pypi.ts'
+import { hatch, pdm, pipenv, poetry } from '../login/python-projects.ts'
 import type { Tool } from '../login/setup.ts'
 import { parseDuration } from '../notation.ts'
 import { DEFAULT_REPOSITORY, type Session } from '../session.ts'
 import { examples } from './help.ts'
 import { inDomain } from './repository.ts'
 
-const TOOLS = { npm, pnpm: npm, yarn, bun: npm, pip, uv, twine, poetry } as const satisfies Record<string, Tool>
+const TOOLS = {
+  npm,
+  pnpm: npm,
+  yarn,
+  bun: npm,
+  pip,
+  uv,
+  twine,
+  poetry,
+  pdm,
+  hatch,
+  pipenv,
+} as const satisfies Record<string, Tool>
 
 type Options = {
   readonly domain: string
@@ -18,6 +31,7 @@ type Options = {
   readonly repository: string
   readonly scope?: string
   readonly duration?: string
+  readonly keyring?: boolean
   readonly dryRun?: boolean
 }
 
@@ -29,6 +43,7 @@ export function addLogin(program: Command, session: Session): void {
     .option('--repository <name>', 'the repository', DEFAULT_REPOSITORY)
     .option('--scope <scope>', 'npm, pnpm, yarn and bun: only packages of this scope (@acme) come from it')
     .option('--duration <time>', 'how long the login lasts: 15m to 12h (default: 12h)')
+    .option('--keyring', 'pip and uv: write no token; they ask `granary keyring` for one each time')
     .option('--dry-run', 'only show what would be done, with the token masked')
     .addHelpText(
       'after',
@@ -44,17 +59,18 @@ export function addLogin(program: Command, session: Session): void {
 async function login(session: Session, name: keyof typeof TOOLS, options: Options, command: Command): Promise<void> {
   const tool: Tool = TOOLS[name]
   const scope = parseScope(tool, options.scope)
+  const keyring = parseKeyring(tool, options)
   const duration = options.duration === undefined ? undefined : parseDuration(options.duration)
   const client = await session.client(command)
   const { domain, domainOwner, repository } = options
-  const made = await client.call(operations.getAuthorizationToken, { domain, domainOwner, duration })
+  const made = keyring ? null : await client.call(operations.getAuthorizationToken, { domain, domainOwner, duration })
   const { repositoryEndpoint } = await client.call(operations.getRepositoryEndpoint, {
     domain,
     domainOwner,
     repository,
     format: tool.format,
   })
-  const registry = { endpoint: new URL(repositoryEndpoint), token: made.authorizationToken, scope }
+  const registry = { endpoint: new URL(repositoryEndpoint), token: made?.authorizationToken ?? '', keyring, scope }
   const steps = await tool.plan(registry, thisMachine(session.env))
   if (options.dryRun) {
     const described = await describeSteps(steps, registry.token)
@@ -66,9 +82,16 @@ async function login(session: Session, name: keyof typeof TOOLS, options: Option
     return
   }
   const told = await carryOut(steps, session.env)
-  const expires = new Date(made.expiration * 1000).toISOString()
-  const people = [`Configured ${name} for ${repositoryEndpoint}`, ...told, `The login expires at ${expires}`]
+  const expires = made && new Date(made.expiration * 1000).toISOString()
+  const people = [`Configured ${name} for ${repositoryEndpoint}`, ...told]
+  if (expires) people.push(`The login expires at ${expires}`)
   session.show(command, { tool: name, endpoint: repositoryEndpoint, expires }, `${people.join('\n')}\n`)
+}
+
+function parseKeyring(tool: Tool, { keyring = false, duration }: Options): boolean {
+  if (keyring && !tool.takesKeyring) throw usage('Only pip and uv can call the program `keyring`')
+  if (keyring && duration !== undefined) throw usage('With --keyring no token is made now: --duration has no meaning')
+  return keyring
 }
 
 function parseScope(tool: Tool, given: string | undefined): string | null {

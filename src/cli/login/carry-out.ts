@@ -30,7 +30,8 @@ export async function carryOut(steps: readonly Step[], env: Environment): Promis
 /** What the steps would do, with the token masked. */
 export async function describeSteps(steps: readonly Step[], token: string): Promise<string> {
   const described = await Promise.all(steps.map(describe))
-  return described.join('').replaceAll(token, '***')
+  const text = described.join('')
+  return token === '' ? text : text.replaceAll(token, '***')
 }
 
 async function describe(step: Step): Promise<string> {

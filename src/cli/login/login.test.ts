@@ -4,19 +4,24 @@ import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { carryOut, describeSteps } from './carry-out.ts'
 import { npm, yarn } from './npm.ts'
-import { pip, poetry, twine, uv } from './pypi.ts'
+import { setNetrc } from './netrc.ts'
+import { pip, twine, uv } from './pypi.ts'
+import { hatch, pdm, pipenv, poetry } from './python-projects.ts'
 import type { Place, Registry, Step, Tool } from './setup.ts'
 import { setTomlParts } from './toml-parts.ts'
+import { setTomlTable } from './toml-table.ts'
 
 const TOKEN = 'eyJhbGciOiJFZERTQSJ9.e30.c2ln'
 
 const registryAt = (url: string, scope: string | null = null): Registry => ({
   endpoint: new URL(url),
   token: TOKEN,
+  keyring: false,
   scope,
 })
 const NPM = registryAt('http://127.0.0.1:8787/npm/local/main/')
 const PYPI = registryAt('http://127.0.0.1:8787/pypi/local/main/')
+const WITHOUT_TOKEN: Registry = { ...PYPI, token: '', keyring: true }
 
 const place = (rest: Partial<Place> = {}): Place => ({
   home: '/home/me',
@@ -160,12 +165,128 @@ describe('uv', () => {
   })
 })
 
-describe('poetry', () => {
-  it('is told by its own command', async () => {
-    expect(commands(await poetry.plan(PYPI, place()))).toEqual([
-      'poetry config repositories.granary http://127.0.0.1:8787/pypi/local/main/',
-      `poetry config -- http-basic.granary aws ${TOKEN}`,
-    ])
+describe('without a token', () => {
+  it('pip asks for one', async () => {
+    expect(await edited(pip, WITHOUT_TOKEN, place())).toEqual({
+      '/home/me/.config/pip/pip.conf':
+        '[global]\nindex-url = http://aws@127.0.0.1:8787/pypi/local/main/simple/\nkeyring-provider = subprocess\n',
+    })
+  })
+
+  it('uv asks for one, and for publishing too', async () => {
+    const { '/home/me/.config/uv/uv.toml': text = '' } = await edited(uv, WITHOUT_TOKEN, place())
+    expect(text).toContain(
+      'publish-url = "http://aws@127.0.0.1:8787/pypi/local/main/"\nkeyring-provider = "subprocess"\n',
+    )
+    expect(text).toContain('\nurl = "http://aws@127.0.0.1:8787/pypi/local/main/simple/"\n')
+  })
+})
+
+describe('poetry, pdm and hatch', () => {
+  const login = `username = "aws"\npassword = "${TOKEN}"\n`
+  const tables = {
+    poetry: {
+      '/home/me/.config/pypoetry/config.toml':
+        '[repositories.granary]\nurl = "http://127.0.0.1:8787/pypi/local/main/"\n',
+      '/home/me/.config/pypoetry/auth.toml': `[http-basic.granary]\n${login}`,
+    },
+    pdm: {
+      '/home/me/.config/pdm/config.toml':
+        `[pypi]\nurl = "http://127.0.0.1:8787/pypi/local/main/simple/"\n${login}\n` +
+        `[repository.granary]\nurl = "http://127.0.0.1:8787/pypi/local/main/"\n${login}`,
+    },
+    hatch: {
+      '/home/me/.config/hatch/config.toml':
+        '[publish.index]\nrepo = "granary"\n\n[publish.index.repos.granary]\n' +
+        `url = "http://127.0.0.1:8787/pypi/local/main/"\nuser = "aws"\nauth = "${TOKEN}"\n`,
+    },
+  }
+
+  it.each([
+    ['poetry', poetry],
+    ['pdm', pdm],
+    ['hatch', hatch],
+  ] as const)('%s finds all in its own file, and nothing runs that would show the token', async (name, tool) => {
+    expect(await edited(tool, PYPI, place())).toEqual(tables[name])
+    expect(commands(await tool.plan(PYPI, place()))).toEqual([])
+  })
+
+  it.each([
+    ['poetry', poetry, { POETRY_CONFIG_DIR: '/x' }, ['/x/config.toml', '/x/auth.toml']],
+    ['pdm', pdm, { PDM_CONFIG_FILE: '/x/pdm.toml' }, ['/x/pdm.toml']],
+    ['hatch', hatch, { HATCH_CONFIG: '/x/hatch.toml' }, ['/x/hatch.toml']],
+    ['pdm', pdm, { XDG_CONFIG_HOME: '/xdg' }, ['/xdg/pdm/config.toml']],
+  ] as const)('%s is written where the environment says', async (_, tool, env, files) => {
+    expect(Object.keys(await edited(tool, PYPI, place({ env })))).toEqual(files)
+  })
+
+  it.each([
+    ['darwin', poetry, '/home/me/Library/Application Support/pypoetry/auth.toml'],
+    ['darwin', pdm, '/home/me/Library/Application Support/pdm/config.toml'],
+    ['win32', hatch, '/home/me/AppData/Local/hatch/config.toml'],
+    ['win32', poetry, '/home/me/AppData/Roaming/pypoetry/auth.toml'],
+  ] as const)('on %s their files are where platformdirs has them', async (platform, tool, file) => {
+    expect(Object.keys(await edited(tool, PYPI, place({ platform })))).toContain(file)
+  })
+})
+
+describe('a table of a TOML file', () => {
+  const set = (text: string) => setTomlTable(text, ['a', 'b'], { url: 'new', user: 'me' }, 'file.toml')
+  const ours = '[a.b]\nurl = "new"\nuser = "me"\n'
+
+  it.each([
+    ['is made', '', ours],
+    ['is made behind the rest', '# mine\nx = 1\n', `# mine\nx = 1\n\n${ours}`],
+    [
+      'keeps its other keys, its comments and what follows',
+      '[a.b]\n# why\nurl = "old" # here\nother = true\n\n[c]\nurl = "c"\n',
+      '[a.b]\n# why\nother = true\nurl = "new"\nuser = "me"\n\n[c]\nurl = "c"\n',
+    ],
+    ['is found in quotes', "['a' . \"b\"] # ours\nurl = 'old'\n", `['a' . "b"] # ours\nurl = "new"\nuser = "me"\n`],
+    ['is not the one in an array', '[a.b]\n\n[[c]]\nurl = "c"\n', `${ours}\n[[c]]\nurl = "c"\n`],
+    ['is not its parent', '[a]\nurl = "a"\n', `[a]\nurl = "a"\n\n${ours}`],
+  ])('%s', (_, before, after) => {
+    expect(set(before)).toBe(after)
+    expect(set(after)).toBe(after)
+  })
+
+  it.each([
+    'a.b.url = "secret"',
+    'a = { b = { url = "secret" } }',
+    '[a]\nb = { url = "secret" }',
+    '[a]\nb.url = "secret"',
+  ])('is not doubled where the file has %j', (before) => {
+    expect(() => set(before)).toThrow(/^file\.toml has `[ab][^"]*`: write it as a table \[a\.b\], then log in again$/)
+  })
+})
+
+describe('pipenv', () => {
+  const entry = `machine 127.0.0.1 login aws password ${TOKEN}\n`
+
+  it.each([
+    ['nothing', '', entry],
+    ['others', 'machine other.example login me password x\n', `${entry}machine other.example login me password x\n`],
+    ['a default', 'default login anonymous\n', `${entry}default login anonymous\n`],
+    [
+      'an older one over several lines',
+      '# mine\nmachine 127.0.0.1\n  login me\n  password old\n# theirs\nmachine other.example login x password y\n',
+      `${entry}# mine\n# theirs\nmachine other.example login x password y\n`,
+    ],
+    [
+      'a host that begins so',
+      'machine 127.0.0.11 login a password b\n',
+      `${entry}machine 127.0.0.11 login a password b\n`,
+    ],
+  ])('logs in by netrc, beside %s', async (_, before, after) => {
+    expect(await edited(pipenv, PYPI, place(), before)).toEqual({ '/home/me/.netrc': after })
+    expect(setNetrc(after, { host: '127.0.0.1', login: 'aws', password: TOKEN })).toBe(after)
+  })
+
+  it('is told of the mirror by whoever logs in', async () => {
+    const steps = await pipenv.plan(PYPI, place())
+    expect(steps.find(({ step }) => step === 'tell')).toMatchObject({
+      text: expect.stringContaining('export PIPENV_PYPI_MIRROR=http://127.0.0.1:8787/pypi/local/main/simple/'),
+    })
   })
 })
 

@@ -27,6 +27,7 @@ function editNpmrc(registry: Registry, file: string, more: Readonly<Record<strin
 export const npm: Tool = {
   format: 'npm',
   takesScope: true,
+  takesKeyring: false,
   plan: async (registry, place) => [editNpmrc(registry, npmrc(place))],
 }
 
@@ -34,6 +35,7 @@ export const npm: Tool = {
 export const yarn: Tool = {
   format: 'npm',
   takesScope: true,
+  takesKeyring: false,
   async plan(registry, place) {
     const version = await place.output('yarn', ['--version'])
     if (version?.startsWith('1.') !== false) {

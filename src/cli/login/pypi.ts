@@ -20,21 +20,32 @@ function pipConfig(place: Place): string {
 const samePipKey = (a: string, b: string): boolean => pipKey(a) === pipKey(b)
 const pipKey = (key: string): string => key.toLowerCase().replaceAll('_', '-')
 
+/** The file that clients call for a password instead of keeping one; `granary keyring` answers as it does. */
+const tellOfKeyring: Step = {
+  step: 'tell',
+  text:
+    'No token was written. Put a program `keyring` on the PATH, ahead of any other, that asks this one:\n' +
+    '  #!/bin/sh\n' +
+    '  exec granary keyring "$@"',
+}
+
 export const pip: Tool = {
   format: 'pypi',
   takesScope: false,
+  takesKeyring: true,
   async plan(registry, place) {
-    const { endpoint } = registry
+    const { endpoint, keyring } = registry
     const set = (text: string, key: string, value: string) =>
       setIni(text, { section: 'global', key, value }, samePipKey)
     const write = (text: string): string => {
-      const indexed = set(text, 'index-url', withToken(registry, 'simple/'))
+      const named = set(text, 'index-url', withToken(registry, 'simple/'))
+      const indexed = keyring ? set(named, 'keyring-provider', 'subprocess') : named
       if (endpoint.protocol !== 'http:' || isLoopback(endpoint.hostname)) return indexed
       const known = [...(readIni(indexed).get('global') ?? [])].find(([key]) => samePipKey(key, 'trusted-host'))
       const hosts = new Set([...(known?.[1].split(/\s+/).filter(Boolean) ?? []), endpoint.host])
       return set(indexed, 'trusted-host', [...hosts].join('\n    '))
     }
-    return [{ step: 'edit', file: pipConfig(place), write }]
+    return [{ step: 'edit', file: pipConfig(place), write }, ...(keyring ? [tellOfKeyring] : [])]
   },
 }
 
@@ -43,6 +54,7 @@ const PYPIRC_NAME = 'granary'
 export const twine: Tool = {
   format: 'pypi',
   takesScope: false,
+  takesKeyring: false,
   async plan({ endpoint, token }, { home }) {
     const settings = { repository: endpoint.href, username: 'aws', password: token }
     const write = (text: string): string => {
@@ -64,11 +76,15 @@ export const twine: Tool = {
 export const uv: Tool = {
   format: 'pypi',
   takesScope: false,
+  takesKeyring: true,
   async plan(registry, place) {
     const folder = place.platform === 'win32' && place.env.APPDATA ? place.env.APPDATA : configHome(place)
     const parts = {
       // Not the index's own publish-url: with that, uv asks the index for the name before it publishes, and so may a public one hear of it.
-      settings: [`publish-url = ${JSON.stringify(withToken(registry))}`],
+      settings: [
+        `publish-url = ${JSON.stringify(withToken(registry))}`,
+        ...(registry.keyring ? ['keyring-provider = "subprocess"'] : []),
+      ],
       tables: [
         '[[index]]',
         'name = "granary"',
@@ -79,25 +95,7 @@ export const uv: Tool = {
     return [
       { step: 'edit', file: path.join(folder, 'uv', 'uv.toml'), write: (text) => setTomlParts(text, parts) },
       { step: 'tell', text: 'Publish with: uv publish' },
-    ]
-  },
-}
-
-export const poetry: Tool = {
-  format: 'pypi',
-  takesScope: false,
-  async plan({ endpoint, token }) {
-    const set = (...args: readonly string[]): Step => ({ step: 'run', program: 'poetry', args: ['config', ...args] })
-    return [
-      set('repositories.granary', endpoint.href),
-      // After a --, so that a token that begins with a hyphen is no option.
-      set('--', 'http-basic.granary', 'aws', token),
-      {
-        step: 'tell',
-        text:
-          `Install from it, in each project: poetry source add --priority=primary granary ${endpoint.href}simple/\n` +
-          'Publish with: poetry publish --repository granary',
-      },
+      ...(registry.keyring ? [tellOfKeyring] : []),
     ]
   },
 }

@@ -4,8 +4,10 @@ import type { FormatName } from '../notation.ts'
 export type Registry = {
   /** The repository's URL for the client's format, ending in a slash. */
   readonly endpoint: URL
-  /** Characters of base64url and dots only: it stands in URLs unescaped. */
+  /** Characters of base64url and dots only: it stands in URLs unescaped. Empty where `keyring`. */
   readonly token: string
+  /** The client is to ask the program `keyring` for a token whenever it needs one, and none is written. */
+  readonly keyring: boolean
   /** npm's scope with its @, where only that is to come from here; null for everything. */
   readonly scope: string | null
 }
@@ -33,10 +35,12 @@ export type Step =
 export type Tool = {
   readonly format: FormatName
   readonly takesScope: boolean
+  /** Whether it can call the program `keyring`. */
+  readonly takesKeyring: boolean
   plan(registry: Registry, place: Place): Promise<readonly Step[]>
 }
 
-/** How clients of PyPI carry a token in a URL; the user name says nothing. */
+/** How clients of PyPI carry a token in a URL; the user name says nothing. Without a token they ask for one for that user. */
 export function withToken({ endpoint, token }: Registry, below = ''): string {
   const url = new URL(below, endpoint)
   url.username = 'aws'

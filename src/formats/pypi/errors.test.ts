@@ -35,7 +35,7 @@ describe('errors', () => {
 
   it('ask for credentials', () => {
     expect(render(new RegistryError('unauthenticated', 'Who are you?')).headers['www-authenticate']).toBe(
-      'Basic realm="granary"',
+      'Basic realm="granary", error_description="Who are you?"',
     )
   })
 

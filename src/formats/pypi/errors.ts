@@ -54,10 +54,12 @@ export function renderError(
   return { status, reasonPhrase, headers, body: JSON.stringify(body) }
 }
 
-function headersOf({ code, details }: RegistryError): Record<string, string> {
+function headersOf({ code, details, message }: RegistryError): Record<string, string> {
   const headers: Record<string, string> = {}
   // Without it no client ever sends its credentials.
-  if (code === 'unauthenticated') headers['www-authenticate'] = 'Basic realm="granary"'
+  if (code === 'unauthenticated')
+    headers['www-authenticate'] =
+      `Basic realm="granary", error_description="${reasonOf(message).replaceAll(/["\\]/g, "'")}"`
   if (details.retryAfter !== undefined) headers['retry-after'] = String(Math.ceil(details.retryAfter))
   if (code === 'range' && details.size !== undefined) headers['content-range'] = `bytes */${details.size}`
   if (code === 'method_not_allowed') headers['allow'] = 'GET, HEAD, POST'

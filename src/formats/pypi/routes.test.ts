@@ -541,6 +541,21 @@ describe('reads', () => {
     expect(wanted).toEqual(['hello', 'html', { fresh }])
   })
 
+  it.each([
+    ['/+simple/hello/', 'Hatch/1.18.2 CPython/3.11.2', true],
+    ['/simple/hello/', 'Hatch/1.18.2 CPython/3.11.2', false],
+    ['/+simple/hello/', 'renovate/44.0.0', false],
+    ['/+simple/hello/', undefined, false],
+  ])('%s for %s is a look-up before an upload, of which no upstream hears: %s', async (path, agent, isHere) => {
+    const wanted: unknown[] = []
+    await match('GET', path, DEFAULT_LIMITS).handle({
+      headers: agent === undefined ? {} : { 'user-agent': agent },
+      query: new URLSearchParams(),
+      kept: async (_: PackageName, _form: string, options: unknown) => void wanted.push(options),
+    } as unknown as RequestContext)
+    expect(wanted).toEqual([isHere ? { fresh: false, askUpstream: false } : { fresh: false }])
+  })
+
   it("give an upstream's file at the upstream's path, and nowhere else", async () => {
     await using registry = await start()
     const file = await registry.request('GET', '/packages/aa/bb/rest/remote-1.0.tar.gz')

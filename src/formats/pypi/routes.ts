@@ -73,7 +73,9 @@ function matchProject({ name: raw, slash, alias }: Extract<Target, { at: 'projec
     route: canonical ? 'project' : 'project-redirect',
     action: READ,
     package: name,
-    handle: canonical ? (context) => serveProject(context, name) : async (context) => redirect(context, name, alias),
+    handle: canonical
+      ? (context) => serveProject(context, name, alias && isHatch(context))
+      : async (context) => redirect(context, name, alias),
   }
 }
 
@@ -87,11 +89,18 @@ function redirect({ endpoint, query }: RequestContext, name: PackageName, alias:
   }
 }
 
-async function serveProject({ headers, query, kept }: RequestContext, name: PackageName): Promise<Answer> {
+/** It reads a project at the alias just before it uploads, and at no other time: no upstream is told a name that may be private. */
+const isHatch = ({ headers }: RequestContext): boolean => /^hatch\//i.test(headers['user-agent'] ?? '')
+
+async function serveProject(
+  { headers, query, kept }: RequestContext,
+  name: PackageName,
+  isBeforeUpload: boolean,
+): Promise<Answer> {
   const form = negotiate(headers.accept, query.get('format'))
   return {
     kind: 'kept',
-    answer: await kept(name, form, { fresh: wantsFresh(headers) }),
+    answer: await kept(name, form, { fresh: wantsFresh(headers), ...(isBeforeUpload && { askUpstream: false }) }),
     // Kept by clients, asked about each time: pip 26.2 honours an age, and a version published a moment ago must be seen.
     headers: { 'cache-control': 'private, no-cache' },
   }

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { publicConnections } from '../../../src/upstream/public-registries.ts'
 import type { ClientHome } from './home.ts'
 import { run } from './run.ts'
 
@@ -20,6 +21,12 @@ async function readNpmSetting(name: string): Promise<string | null> {
 export async function readMachineRegistry(): Promise<string> {
   const registry = (await readNpmSetting('registry')) ?? ''
   return registry.endsWith('/') ? registry : `${registry}/`
+}
+
+/** The index that Python's clients would use on this machine, with its slash: the public one where nothing else is set. */
+export function readMachineIndex(): string {
+  const index = process.env.PIP_INDEX_URL ?? publicConnections().find(({ name }) => name === 'public:pypi')?.url ?? ''
+  return index.endsWith('/') ? index : `${index}/`
 }
 
 const PROXIES = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
