@@ -367,14 +367,14 @@ async function openSideCar(
   options: Parameters<typeof fetchSideCar>[2],
 ): Promise<OpenedAsset> {
   const { name, file } = offer
-  const missing = notFound(name, `${file.file}.metadata`)
-  if (file.sideCar === null && !parts.sideCarsOf(name.format)?.has(file.file)) throw missing
+  const missing = () => notFound(name, `${file.file}.metadata`)
+  if (file.sideCar === null && !parts.sideCarsOf(name.format)?.has(file.file)) throw missing()
   const known = await findKeptSideCar(parts, offer)
   const found = known && (await parts.blobs.open(known.sha256, known))
   // Lost from the store, or never here: it is fetched, and kept, so that a resolver finds it again when the upstream is gone.
   const kept = known && found ? known : await fetchSideCar(parts, offer, options)
   const body = found ?? (await parts.blobs.open(kept.sha256, kept))
-  if (!body) throw missing
+  if (!body) throw missing()
   parts.used(kept.sha256)
   const { sha256, size } = kept
   const etag = etagOf(kept)
