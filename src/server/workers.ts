@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { Piscina } from 'piscina'
 import type { Format } from '../formats/format.ts'
 import type { ReceivedIndex } from '../registry/ecosystem.ts'
@@ -15,7 +16,13 @@ export type Workers = AsyncDisposable & {
 }
 
 // In a checkout this file is TypeScript and so is the worker; in an installed package both are JavaScript.
-const filename = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url).href
+const isCheckout = import.meta.url.endsWith('.ts')
+const filename = new URL(isCheckout ? './worker.ts' : './worker.js', import.meta.url).href
+
+// Node.js strips types by WebAssembly, in each thread. Where two threads optimise the same call out of it at the same moment, V8 (of
+// Node.js 24.21) frees the code of the one that comes second, which belongs to no module, and ends the process: SIGSEGV in
+// WasmCode::DecrementRefCount under Runtime_TierUpWasmToJSWrapper. So no such call is ever optimised.
+if (isCheckout) setFlagsFromString('--wasm-wrapper-tiering-budget=2147483647')
 
 /** Indexes above these are large: a packument of 2 MB takes 20 MB once it is parsed. Facts of 500 files are 250 KB. */
 const LARGE = { document: 2_000_000, facts: 250_000 }
