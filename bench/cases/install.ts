@@ -1,13 +1,14 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { ask } from '../http.ts'
-import { installFrom, requireSame, type ClientName, type Installed } from '../clients/install-from.ts'
+import { installFrom, requireSame, type ClientName } from '../clients/install-from.ts'
 import { readLock } from '../clients/project.ts'
 import { isDocument, isTarball, type Mirror } from '../../test/support/mirror/start.ts'
 import type { Nginx } from '../peers/nginx.ts'
 import { authorization, type Peer, type PeerName } from '../peers/peer.ts'
 import { startPeer, startPeers } from '../peers/start.ts'
-import { median, ratioTo, round, target, type Result, type Row, type Target } from '../report.ts'
+import { ratioTo, target, type Result, type Row, type Target } from '../report.ts'
 import type { Case, Settings } from './bench-case.ts'
+import { installRows, type Sample } from './install-rows.ts'
 
 type Limits = {
   /** Seconds in multiples of nginx's, by now and in the end. */
@@ -34,13 +35,6 @@ const CLIENTS: Readonly<Record<ClientName, { readonly warm: Limits; readonly col
   },
 }
 const NAMES = Object.keys(CLIENTS) as readonly ClientName[]
-
-type Sample = Installed & {
-  readonly residentMiB: number
-  readonly peakMiB: number
-  /** Packages, versions and files that the upstream was asked for. */
-  readonly asked: string
-}
 
 async function take(peer: Peer, mirror: Mirror, name: ClientName, lock: string): Promise<Sample> {
   await mirror.reset()
@@ -103,19 +97,6 @@ async function measureCold(
   return samples
 }
 
-function rowsOf(samples: ReadonlyMap<PeerName, readonly Sample[]>): readonly Row[] {
-  return [...samples].map(([name, taken]) => ({
-    peer: name,
-    value: median(taken.map(({ seconds }) => seconds)),
-    columns: {
-      'server CPU s': round(median(taken.map(({ cpuSeconds }) => cpuSeconds))),
-      'MiB resident': round(taken.at(-1)?.residentMiB ?? 0),
-      'peak MiB': round(taken.at(-1)?.peakMiB ?? 0),
-      'asked upstream': name === 'nginx' ? '' : (taken.at(-1)?.asked ?? ''),
-    },
-  }))
-}
-
 function targetsOf(rows: readonly Row[], limits: Limits, packages: number): readonly Target[] {
   const granary = rows.find(({ peer }) => peer === 'granary')
   const { nginx, verdaccio, cpuPerThousand, peakMiB } = limits
@@ -138,8 +119,8 @@ async function measure(settings: Settings, peers: readonly Peer[], name: ClientN
   const packages = [...warm.values()][0]?.[0]?.packages.length ?? 0
   const floor = warm.get('nginx')
   const beside = new Map([...(floor ? [['nginx', floor] as const] : []), ...cold])
-  const warmRows = rowsOf(warm)
-  const coldRows = rowsOf(beside)
+  const warmRows = installRows(warm)
+  const coldRows = installRows(beside)
   return [
     {
       title: `${name}, ${packages} packages, warm registry, empty client cache`,

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { ask } from '../../http.ts'
-import { requireSame, type Installed } from '../../clients/install-from.ts'
+import { requireSame } from '../../clients/install-from.ts'
 import { installPypiFrom, type PypiClientName } from '../../clients/pypi/install-from.ts'
 import { plain, readPage } from '../../clients/pypi/page.ts'
 import type { Mirror } from '../../../test/support/mirror/start.ts'
@@ -9,9 +9,10 @@ import { startGranary } from '../../peers/pypi/granary.ts'
 import { startNginx, type PypiNginx } from '../../peers/pypi/nginx.ts'
 import { PYTHON_PEERS, type PypiPeer, type PypiPeerName } from '../../peers/pypi/peer.ts'
 import { startPypiPeer } from '../../peers/pypi/start.ts'
-import { median, ratioTo, ratioToBest, round, target, type Result, type Row, type Target } from '../../report.ts'
+import { ratioTo, ratioToBest, target, type Result, type Row, type Target } from '../../report.ts'
 import { untilIdle } from '../../server-process.ts'
 import { divideProxies, takesPart, type PypiCase, type PypiSettings } from './pypi-case.ts'
+import { installRows, type Sample } from '../install-rows.ts'
 
 type Limit = readonly [must: number, aim: number]
 
@@ -36,13 +37,6 @@ const CLIENTS: Readonly<Record<PypiClientName, { readonly warm: Limits; readonly
   },
 }
 const NAMES = Object.keys(CLIENTS) as readonly PypiClientName[]
-
-type Sample = Installed & {
-  readonly residentMiB: number
-  readonly peakMiB: number
-  /** Pages, metadata and files that the upstream was asked for. */
-  readonly asked: string
-}
 
 const isPage = (path: string): boolean => path.startsWith('/simple/')
 const isMetadata = (path: string): boolean => path.endsWith('.metadata')
@@ -109,18 +103,6 @@ async function measureInTurn(
   return { cold, warm }
 }
 
-const rowsOf = (samples: Samples): readonly Row[] =>
-  [...samples].map(([name, taken]) => ({
-    peer: name,
-    value: median(taken.map(({ seconds }) => seconds)),
-    columns: {
-      'server CPU s': round(median(taken.map(({ cpuSeconds }) => cpuSeconds))),
-      'MiB resident': round(taken.at(-1)?.residentMiB ?? 0),
-      'peak MiB': round(taken.at(-1)?.peakMiB ?? 0),
-      'asked upstream': name === 'nginx' ? '' : (taken.at(-1)?.asked ?? ''),
-    },
-  }))
-
 function targetsOf(rows: readonly Row[], limits: Limits, packages: number): readonly Target[] {
   const granary = rows.find(({ peer }) => peer === 'granary')
   const column = (title: string) => granary && Number(granary.columns[title])
@@ -144,8 +126,8 @@ async function measure(settings: PypiSettings, nginx: PypiNginx | undefined, nam
   requireSame(name, all)
   const packages = all[0]?.packages.length ?? 0
   const floor = warm.get('nginx')
-  const warmRows = rowsOf(warm)
-  const coldRows = rowsOf(new Map([...(floor ? [['nginx', floor] as const] : []), ...cold]))
+  const warmRows = installRows(warm)
+  const coldRows = installRows(new Map([...(floor ? [['nginx', floor] as const] : []), ...cold]))
   const { leftOut } = divideProxies(settings.peers)
   return [
     {
