@@ -69,6 +69,8 @@ export type OfferedFile = {
   readonly facts: VersionFacts
   /** The version's own manifest, where that was asked for alone. */
   readonly metadata: string | null
+  /** The indexes that were asked, in order: what is offered stands as long as they do. None where the version was asked for alone. */
+  readonly asked: readonly { readonly connection: ConnectionName; readonly revision: number }[]
 }
 
 /** null where no upstream has it. */
@@ -106,7 +108,13 @@ async function findAlone(
   if ((await parts.store.readRevision(at)).index !== null) return null
   const offered = await parts.upstream.findVersionOf(first.connection, name, file, { deadline })
   return offered
-    ? { ...first, file: offered.file, facts: factsOf(name, offered.file, offered.version), metadata: offered.metadata }
+    ? {
+        ...first,
+        file: offered.file,
+        facts: factsOf(name, offered.file, offered.version),
+        metadata: offered.metadata,
+        asked: [],
+      }
     : null
 }
 
@@ -130,6 +138,7 @@ export async function findInIndex(
         file: listed.file,
         facts: factsOf(name, listed.file, listed.version),
         metadata: null,
+        asked: found.asked,
       }
     }
     if (!found || parts.clock.now() - found.index.checkedAt < RECHECK_AFTER_MS) return null

@@ -36,6 +36,7 @@ import type {
   PackageName,
   RepositoryName,
 } from './names.ts'
+import type { HeldFileReads } from './held-files.ts'
 import type { NameReads } from './name-reads.ts'
 import type { Delivery, DeliveryAttempt, DeliveryState, Webhook } from './webhooks.ts'
 
@@ -93,7 +94,7 @@ export interface IdentityReads {
 /** One asset with the version that holds it. */
 export type FoundAsset = { readonly version: Omit<PackageVersion, 'assets'>; readonly asset: Asset }
 
-export interface PackageReads {
+export interface PackageReads extends HeldFileReads {
   /**
    * The counters, and one cached index's freshness, in one round trip: what a warm request costs.
    * `index` names the connection whose index the answer was made from; null asks for none.

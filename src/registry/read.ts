@@ -2,10 +2,10 @@ import { asksForTime, curate, rulesFor } from '../policy/curation/curate.ts'
 import type { AppliedRule, Finding, VersionFacts } from '../policy/curation/rule.ts'
 import { compareKept, type ComparedKept } from './compare-kept.ts'
 import { RegistryError } from './errors.ts'
+import { etagOf } from './etag.ts'
 import type {
   CachedIndex,
   Connection,
-  DeclaredDigests,
   Hex,
   Instant,
   KeptSideCar,
@@ -19,11 +19,13 @@ import { displayName, type ConnectionName, type FormatId, type PackageName } fro
 import { findInIndex, findOffered, findUpstream, type AssetSelection, type ReadOptions } from './offered.ts'
 import { isOwned, mayAskUpstream, type OriginFacts } from './origin.ts'
 import { openCold, type ColdFile } from './open-cold.ts'
+import { openSideCar } from './open-side-car.ts'
 import type { BlobStore, Clock, FoundAsset, Landed, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
 import type { SideCarPreparation } from './prepare-side-cars.ts'
+import type { KnownOffer, RememberedOffers } from './remembered-offers.ts'
 import { retain } from './retain.ts'
 import type { Scope } from './scope.ts'
-import { checkDerived, fetchSideCar, findKeptSideCar, type Offer, type SideCarParts } from './side-cars.ts'
+import { checkDerived, type Offer, type SideCarParts } from './side-cars.ts'
 import { searchPath } from './topology.ts'
 
 // The two doors out of a registry: an index of a package, and a file of it. Policy stands in both. A third door needs a
@@ -77,6 +79,7 @@ export type ReadParts = {
   readonly upstream: Upstream
   readonly clock: Clock
   readonly findAsset: FindAsset
+  readonly offers: RememberedOffers
   readonly sideCars: SideCarPreparation
   /** `Ecosystem.sideCars` of the format. */
   readonly sideCarsOf: SideCarParts['sideCarsOf']
@@ -236,6 +239,8 @@ export async function openAsset(
 ): Promise<OpenedAsset> {
   const along = searchPath(scope.view, scope.repository.name)
   const names = along.map((repository) => repository.name)
+  const known = await parts.offers.find(scope, names, name, select)
+  if (known) return openOffered(parts, scope, name, select, known, options)
   const found = await parts.findAsset(scope, names, name, select.file)
   if (found && (select.path === undefined || found.asset.path === select.path)) {
     const opened = await openHeld(parts, scope, name, found, select)
@@ -301,13 +306,6 @@ async function sideCarOf(parts: ReadParts, name: PackageName, { version, asset }
   return kept?.derivedFrom === null || kept?.derivedFrom === asset.digests.sha256 ? kept : undefined
 }
 
-/**
- * One ETag before a file landed and after: so it is made of the one digest that every landed file has. (Others are computed
- * when it lands, and would replace one that its index declared.) A file whose index declares no sha256 has none until then.
- */
-const etagOf = ({ sha256 }: DeclaredDigests): string | null =>
-  sha256 === undefined ? null : `"${sha256.slice(0, 40).toLowerCase()}"`
-
 async function openFromUpstream(
   parts: ReadParts,
   scope: Scope,
@@ -320,9 +318,22 @@ async function openFromUpstream(
   if (!mayAskUpstream(origin, along)) throw notFound(name, isOwned(origin) ? select.file : undefined)
   const offered = await findOffered(parts, scope, name, select, along, options)
   if (!offered) throw notFound(name, select.file)
-  const { connection, repository, file, facts, metadata } = offered
+  const known = { offered, isOwned: isOwned(origin) }
+  parts.offers.remember(scope, name, select, known)
+  return openOffered(parts, scope, name, select, known, options)
+}
+
+async function openOffered(
+  parts: ReadParts,
+  scope: Scope,
+  name: PackageName,
+  select: AssetSelection,
+  known: KnownOffer,
+  options: ReadOptions,
+): Promise<OpenedAsset> {
+  const { connection, repository, file, facts, metadata } = known.offered
   refuseHeld(parts, scope, name, facts, parts.clock.now())
-  const retention = { scope, name, file, facts, metadata, connection, keeper: repository, evenIfOwned: isOwned(origin) }
+  const retention = { scope, name, file, facts, metadata, connection, keeper: repository, evenIfOwned: known.isOwned }
   const offer = { connection, name, file }
   const onLanded = async (landed: Landed) => {
     await retain(parts, { ...retention, landed })
@@ -333,7 +344,13 @@ async function openFromUpstream(
       deadline: options.deadline,
       onLanded: (landed) => onLanded(landed).catch((error: unknown) => parts.onRetentionFailure(error, file.file)),
     })
-  if (select.sideCar) return openSideCar(parts, offer, { deadline: options.deadline, download })
+  if (select.sideCar) {
+    const remember = (sideCar: KeptSideCar) => parts.offers.remember(scope, name, select, { ...known, sideCar })
+    const fetching = { deadline: options.deadline, download }
+    const found = await openSideCar(parts, offer, { known: known.sideCar, remember, fetching })
+    if (!found) throw notFound(name, `${file.file}.metadata`)
+    return found
+  }
   const opened = {
     file: file.file,
     version: file.version,
@@ -360,23 +377,3 @@ const withSideCar =
     if (part && part !== cold.body) sideCars.deriveBehind(offer)
     return part
   }
-
-async function openSideCar(
-  parts: ReadParts,
-  offer: Offer,
-  options: Parameters<typeof fetchSideCar>[2],
-): Promise<OpenedAsset> {
-  const { name, file } = offer
-  const missing = () => notFound(name, `${file.file}.metadata`)
-  if (file.sideCar === null && !parts.sideCarsOf(name.format)?.has(file.file)) throw missing()
-  const known = await findKeptSideCar(parts, offer)
-  const found = known && (await parts.blobs.open(known.sha256, known))
-  // Lost from the store, or never here: it is fetched, and kept, so that a resolver finds it again when the upstream is gone.
-  const kept = known && found ? known : await fetchSideCar(parts, offer, options)
-  const body = found ?? (await parts.blobs.open(kept.sha256, kept))
-  if (!body) throw missing()
-  parts.used(kept.sha256)
-  const { sha256, size } = kept
-  const etag = etagOf(kept)
-  return { file: `${file.file}.metadata`, version: file.version, sha256, etag, size, body, cache: 'hit' }
-}

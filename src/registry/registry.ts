@@ -21,6 +21,7 @@ import {
   type ReadOptions,
   type ReadParts,
 } from './read.ts'
+import { rememberOffers } from './remembered-offers.ts'
 import { refreshPackage, type Refreshed } from './refresh.ts'
 import type { Scope } from './scope.ts'
 import { deleteTag, putTag } from './tags.ts'
@@ -74,12 +75,17 @@ export type Registry = {
 }
 
 export function createRegistry(
-  given: Omit<ReadParts, 'findAsset' | 'sideCars'> & {
+  given: Omit<ReadParts, 'findAsset' | 'offers' | 'sideCars'> & {
     readonly blobs: BlobStore
     readonly require: RequirePackageAction
   },
 ): Registry {
-  const parts = { ...given, findAsset: rememberFound(given.store), sideCars: sideCarPreparation(given) }
+  const parts = {
+    ...given,
+    findAsset: rememberFound(given.store),
+    offers: rememberOffers(given),
+    sideCars: sideCarPreparation(given),
+  }
   return {
     readPackage: (scope, name, options) => readPackage(parts, scope, name, options),
     openAsset: (scope, name, select, options) => openAsset(parts, scope, name, select, options),

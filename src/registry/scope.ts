@@ -1,5 +1,7 @@
 import type { RequestFacts } from './authorize.ts'
 import type { Caller, Domain, Repository } from './model.ts'
+import type { ConnectionName } from './names.ts'
+import type { Revision } from './ports.ts'
 import type { DomainView } from './topology.ts'
 
 /** Where a request arrived, and who sent it. */
@@ -14,4 +16,6 @@ export type Scope = {
   readonly repository: Repository
   /** The counter of the package that is asked for, as the request read it; null where it read none. */
   readonly packageCounter: number | null
+  /** The index that the request read along with it. */
+  readonly index?: { readonly connection: ConnectionName; readonly read: Revision['index'] }
 }

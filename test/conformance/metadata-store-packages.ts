@@ -380,6 +380,24 @@ export function packagesSuite(under: StoreUnderTest): void {
       expect(await find([], 'a.tgz')).toBeUndefined()
     })
 
+    it('are known to be here, or not, without being read', async () => {
+      const { store } = under
+      const inOther = versionOf('a', '2.0.0', { repository: OTHER })
+      await store.commit([
+        ...GROUND,
+        pack('a', OTHER),
+        { change: 'retain-version', version: inOther },
+        { change: 'retain-asset', at: versionAt('a', '2.0.0', OTHER), asset: assetOf('a.tgz') },
+      ])
+      const holds = (repositories: readonly RepositoryName[], file = 'a.tgz', name = 'a') =>
+        store.holdsFile(DOMAIN, repositories, 'npm', key(name), file)
+      expect([await holds([OTHER]), await holds([MAIN, OTHER])]).toEqual([true, true])
+      const others = [holds([MAIN]), holds([]), holds([OTHER], 'A.tgz'), holds([OTHER], 'a.tgz', 'b')]
+      expect(await Promise.all(others)).toEqual([false, false, false, false])
+      expect(await store.holdsFile('b' as DomainName, [OTHER], 'npm', key('a'), 'a.tgz')).toBe(false)
+      expect(await store.holdsFile(DOMAIN, [OTHER], 'pypi', key('a'), 'a.tgz')).toBe(false)
+    })
+
     it('that were published here come before those that upstream gave', async () => {
       const { store } = under
       const inOther = versionOf('a', '1.0.0', { repository: OTHER })

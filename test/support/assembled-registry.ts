@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { npm } from '../../src/formats/npm/index.ts'
 import { pypi } from '../../src/formats/pypi/index.ts'
 import { rememberFound } from '../../src/registry/found-assets.ts'
+import { rememberOffers } from '../../src/registry/remembered-offers.ts'
 import type { Format } from '../../src/formats/format.ts'
 import type { Change } from '../../src/registry/changes.ts'
 import { UNLIMITED, ANONYMOUS, type Connection, type Repository } from '../../src/registry/model.ts'
@@ -116,6 +117,7 @@ export async function assembleRegistry(layout: Layout): Promise<AssembledRegistr
     upstream,
     clock,
     findAsset: rememberFound(store),
+    offers: rememberOffers({ store, clock }),
     sideCars: { prepare: async () => false, deriveBehind: () => {} },
     versionKey: (format, version) => FORMATS[format].ecosystem.versionKey(version),
     sideCarsOf: (format) => FORMATS[format].ecosystem.sideCars,

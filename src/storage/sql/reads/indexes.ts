@@ -6,7 +6,14 @@ import type { Source } from './source.ts'
 /** Unpacked facts take about ten times what they take packed; this bounds the latter. */
 const MOST_PACKED_BYTES = 2_000_000
 
+// Resolvers ask for the metadata of one wheel after the other: written by hand, as the revision's query is.
+const SIDE_CAR = `
+  SELECT file, sha256, size, derived_from FROM side_cars
+  WHERE connection = ? AND format = ? AND package = ? AND file = ?`
+
 export function indexReads({ executor, queries }: Source): IndexReads {
+  // Not before it is needed: SQLite looks for its columns at once, and they may not be there yet while tables are brought up to date.
+  let readSideCar: ReturnType<typeof executor.prepare<Row>> | undefined
   // The same facts are the same object each time: what was unpacked of them is known by it (packed-facts.ts).
   const kept = new ByteLru<PackedFacts>(MOST_PACKED_BYTES)
   const same = (revisionOf: string, facts: PackedFacts): PackedFacts => {
@@ -59,13 +66,8 @@ export function indexReads({ executor, queries }: Source): IndexReads {
       }
     },
     async findSideCar(connection, format, key, file) {
-      const [row] = await executor.all(
-        queries
-          .selectFrom('side_cars')
-          .select(['file', 'sha256', 'size', 'derived_from'])
-          .where((eb) => eb.and({ connection, format, package: key, file }))
-          .compile(),
-      )
+      readSideCar ??= executor.prepare<Row>('granary_side_car', SIDE_CAR)
+      const row = await readSideCar([connection, format, key, file])
       return row && sideCarOf(row)
     },
     async listDerivedSideCars(connection, format, key) {

@@ -4,6 +4,7 @@ import type { Asset, Departure, Package, PackageVersion } from '../../../registr
 import type { ConnectionName, DomainName, FormatId, PackageKey, RepositoryName } from '../../../registry/names.ts'
 import type { PackageReads } from '../../../registry/ports.ts'
 import type { Database } from '../schema.ts'
+import { heldFileReads } from './held-files.ts'
 import { revisionReader } from './revision.ts'
 import type { Source } from './source.ts'
 
@@ -17,6 +18,7 @@ export function packageReads(source: Source): PackageReads {
   const { executor, queries } = source
   return {
     readRevision: revisionReader(executor),
+    ...heldFileReads(executor),
     async findName(domain, format, key) {
       const [row] = await executor.all(
         queries
