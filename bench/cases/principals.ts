@@ -3,6 +3,7 @@ import { openClient, type Client } from '../../src/cli/client.ts'
 import { load } from '../load.ts'
 import { startGranary, type GranaryPeer } from '../peers/granary.ts'
 import { median, round, target, type Row } from '../report.ts'
+import { untilIdle } from '../server-process.ts'
 import type { Case } from './bench-case.ts'
 
 const NAME = 'express'
@@ -55,31 +56,37 @@ async function addGuest(peer: GranaryPeer, owner: Client, user: string): Promise
   return made.authorizationToken
 }
 
-/** A warm packument asked by one principal, and by a thousand in turn, each with a token and a policy of its own. */
+/**
+ * A warm packument asked by one principal, and by a thousand in turn, each with a token and a policy of its own: of one server, since
+ * two processes that run the same differ by more than what is looked for.
+ */
 export const principals: Case = async ({ mirror, rounds, seconds }) => {
-  await using alone = await startGranary(mirror.registry)
-  await using crowded = await startGranary(mirror.registry)
+  await using server = await startGranary(mirror.registry)
+  const all = await addGuests(server, PRINCIPALS)
   const asked = [
-    { peer: 'granary, 1 principal', server: alone, tokens: await addGuests(alone, 1) },
-    { peer: `granary, ${PRINCIPALS}`, server: crowded, tokens: await addGuests(crowded, PRINCIPALS) },
+    { peer: `granary, 1 of ${PRINCIPALS}`, tokens: all.slice(0, 1) },
+    { peer: `granary, ${PRINCIPALS} in turn`, tokens: all },
   ]
-  const run = ({ server, tokens }: (typeof asked)[number], duration: number) =>
-    load({ url: `${server.registry}${NAME}`, headers: HEADERS, tokens, connections: CONNECTIONS, seconds: duration })
-  const samples = asked.map(() => [] as { rate: number; failed: number }[])
-  for (const each of asked) await run(each, WARM_UP_SECONDS)
-  for (let each = 0; each < rounds; each += 1) {
-    for (const [at, one] of asked.entries()) {
-      const { requestsPerSecond: rate, failed, refused } = await run(one, seconds)
-      if (refused > 0) throw new Error(`${one.peer}: ${refused} requests were refused`)
-      samples[at]?.push({ rate, failed })
-    }
+  const run = async ({ peer, tokens }: (typeof asked)[number], duration: number) => {
+    const before = server.usage().cpuSeconds
+    const url = `${server.registry}${NAME}`
+    const loaded = await load({ url, headers: HEADERS, tokens, connections: CONNECTIONS, seconds: duration })
+    if (loaded.refused > 0) throw new Error(`${peer}: ${loaded.refused} requests were refused`)
+    const cpu = ((server.usage().cpuSeconds - before) * 1e6) / Math.max(loaded.requests, 1)
+    await untilIdle(server)
+    return { rate: loaded.requestsPerSecond, failed: loaded.failed, cpu }
   }
-  const rows = asked.map(({ peer, server }, at): Row => {
+  const samples = asked.map(() => [] as Awaited<ReturnType<typeof run>>[])
+  for (const each of asked) await run(each, WARM_UP_SECONDS)
+  for (let each = 0; each < rounds; each += 1)
+    for (const [at, one] of asked.entries()) samples[at]?.push(await run(one, seconds))
+  const rows = asked.map(({ peer }, at): Row => {
     const taken = samples[at] ?? []
     return {
       peer,
       value: median(taken.map(({ rate }) => rate)),
       columns: {
+        'CPU µs/request': round(median(taken.map(({ cpu }) => cpu))),
         'MiB resident': round(server.usage().residentMiB),
         failed: String(taken.reduce((sum, { failed }) => sum + failed, 0)),
       },
