@@ -50,24 +50,20 @@ export function rememberOffers({
   const remembered = new ByteLru<Remembered>(REMEMBERED_BYTES)
 
   const readIndex = async (scope: Scope, name: PackageName, connection: ConnectionName): Promise<Revision['index']> => {
-    if (scope.index?.connection === connection) return scope.index.read
     const of = { domain: scope.domain.name, format: name.format, key: name.key, index: connection }
     return (await store.readRevision(of)).index
-  }
-
-  const stands = async (scope: Scope, name: PackageName, asked: OfferedFile['asked'], now: Instant) => {
-    for (const { connection, revision } of asked) {
-      const index = await readIndex(scope, name, connection)
-      if (index?.revision !== revision || !isFresh(index, now)) return false
-    }
-    return true
   }
 
   return {
     async find(scope, along, name, select) {
       const entry = remembered.get(keyOf(scope, name, select))
       if (!entry || entry.topology !== scope.view.counter || entry.package !== scope.packageCounter) return undefined
-      if (!(await stands(scope, name, entry.known.offered.asked, clock.now()))) return undefined
+      const now = clock.now()
+      for (const { connection, revision } of entry.known.offered.asked) {
+        const isReadAlong = scope.index?.connection === connection
+        const index = isReadAlong ? scope.index.read : await readIndex(scope, name, connection)
+        if (index?.revision !== revision || !isFresh(index, now)) return undefined
+      }
       const isHere = await store.holdsFile(scope.domain.name, along, name.format, name.key, select.file)
       return isHere ? undefined : entry.known
     },
