@@ -17,8 +17,8 @@ export type Refusals = {
 /** One SQL statement of a commit, and what it must achieve for the commit to stand. */
 export type Statement = { readonly query: CompiledQuery; readonly refusals: Refusals }
 
-export const statement = (query: { compile(): CompiledQuery }, refusals: Refusals = {}): Statement => ({
-  query: query.compile(),
+export const statement = (query: CompiledQuery | { compile(): CompiledQuery }, refusals: Refusals = {}): Statement => ({
+  query: 'compile' in query ? query.compile() : query,
   refusals,
 })
 

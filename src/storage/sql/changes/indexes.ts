@@ -1,8 +1,10 @@
-import type { Instant } from '../../../registry/model.ts'
+import type { Insertable } from 'kysely'
+import type { Instant, PackedFacts } from '../../../registry/model.ts'
 import type { ConnectionName, FormatId, PackageKey } from '../../../registry/names.ts'
 import { statement, type Statement } from '../executor.ts'
-import type { Queries } from '../schema.ts'
-import { registerBlob, releaseBlobs } from './blobs.ts'
+import type { Database, Queries } from '../schema.ts'
+import { writtenOnce } from '../written-once.ts'
+import { registerBlob, releaseBlobs, updateReleased } from './blobs.ts'
 import type { ChangeOf, Plans } from './plan.ts'
 
 const KEY = ['connection', 'format', 'package'] as const
@@ -12,12 +14,9 @@ export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car' | 
     moves: 'none',
     statements: (queries, change) => {
       const { index } = change
-      const replaced = queries
-        .selectFrom('indexes')
-        .select('document_sha256')
-        .where((eb) => eb.and({ connection: index.connection, format: index.format, package: index.key }))
+      const at = { connection: index.connection, format: index.format, package: index.key }
       return [
-        releaseBlobs(queries, replaced, index.checkedAt),
+        statement(releaseDocument(queries, { ...at, at: index.checkedAt })),
         ...(index.document ? [registerBlob(queries, index.document, index.checkedAt)] : []),
         putIndex(queries, change),
         putFacts(queries, change),
@@ -81,36 +80,53 @@ const moveRevision = (queries: Queries, at: OfIndex): Statement =>
       .where((eb) => eb.and(at)),
   )
 
-function putIndex(queries: Queries, { index }: ChangeOf<'put-index'>): Statement {
-  const columns = {
-    fresh_until: index.freshUntil,
-    checked_at: index.checkedAt,
-    forgotten: 0 as const,
-    state: index.state,
-    document_sha256: index.document?.sha256 ?? null,
-    document_size: index.document?.size ?? null,
-    etag: index.etag,
-    last_modified: index.lastModified,
-  }
-  return statement(
+const releaseDocument = writtenOnce((queries, { at, ...of }: OfIndex & { readonly at: Instant }) => {
+  const replaced = queries
+    .selectFrom('indexes')
+    .select('document_sha256')
+    .where((eb) => eb.and(of))
+  return updateReleased(queries, replaced, at)
+})
+
+const upsertIndex = writtenOnce(
+  (queries, { connection, format, package: name, ...columns }: Omit<Insertable<Database['indexes']>, 'revision'>) =>
     queries
       .insertInto('indexes')
-      .values({ connection: index.connection, format: index.format, package: index.key, revision: 1, ...columns })
+      .values({ connection, format, package: name, revision: 1, ...columns })
       .onConflict((it) =>
         it.columns(KEY).doUpdateSet((eb) => ({ ...columns, revision: eb('indexes.revision', '+', 1) })),
       ),
+)
+
+const putIndex = (queries: Queries, { index }: ChangeOf<'put-index'>): Statement =>
+  statement(
+    upsertIndex(queries, {
+      connection: index.connection,
+      format: index.format,
+      package: index.key,
+      fresh_until: index.freshUntil,
+      checked_at: index.checkedAt,
+      forgotten: 0,
+      state: index.state,
+      document_sha256: index.document?.sha256 ?? null,
+      document_size: index.document?.size ?? null,
+      etag: index.etag,
+      last_modified: index.lastModified,
+    }),
   )
-}
+
+const upsertFacts = writtenOnce((queries, { facts, ...of }: OfIndex & { readonly facts: PackedFacts }) =>
+  queries
+    .insertInto('index_facts')
+    .values({ ...of, facts })
+    .onConflict((it) => it.columns(KEY).doUpdateSet({ facts })),
+)
 
 function putFacts(queries: Queries, { index, facts }: ChangeOf<'put-index'>): Statement {
-  const key = { connection: index.connection, format: index.format, package: index.key }
-  if (facts === null) return statement(queries.deleteFrom('index_facts').where((eb) => eb.and(key)))
-  return statement(
-    queries
-      .insertInto('index_facts')
-      .values({ ...key, facts })
-      .onConflict((it) => it.columns(KEY).doUpdateSet({ facts })),
-  )
+  const of = { connection: index.connection, format: index.format, package: index.key }
+  return facts === null
+    ? statement(queries.deleteFrom('index_facts').where((eb) => eb.and(of)))
+    : statement(upsertFacts(queries, { ...of, facts }))
 }
 
 /** What remains of an index that is given up: its revision. */
