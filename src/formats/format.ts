@@ -148,10 +148,8 @@ export type RenderInput = {
   readonly endpoint: string
   /** What a connection offers, where the name may come from upstream. */
   readonly index: {
-    /** sha256 of `document`: the same id is the same bytes, so a parsed one may be remembered. */
-    readonly id: string
-    /** As `Renderer.readIndex` returned it. */
-    readonly document: Uint8Array
+    /** The document as `Renderer.readModel` returned it. Others are rendered from it, too: it must not be changed. */
+    readonly model: unknown
     readonly facts: IndexFacts
     /** Where not null, only these versions of it count: the connection is gone or says the package is, and they were kept. */
     readonly only: readonly string[] | null
@@ -186,6 +184,8 @@ export type Rendered =
 /** The module at `Format.renderer` exports these. Pure: the same input gives the same bytes. */
 export type Renderer = {
   readIndex(fetched: FetchedIndex, name: PackageName): ParsedIndex
+  /** The document that `readIndex` returned, parsed: its `model`. */
+  readModel(document: Uint8Array, name: PackageName): unknown
   /**
    * What the document (as `readIndex` returned it) says of these files, one JSON text each: it becomes their `Asset.metadata` when the
    * next document says it no more. Files that it does not list are left out.

@@ -20,6 +20,8 @@ export type ParsedIndex = {
   readonly facts: IndexFacts
   /** The document in the one form that is kept: npm's JSON as it came, PyPI's always as JSON. */
   readonly document: Uint8Array
+  /** The document as `Renderer.readModel` returns it. It stays in the thread that read it. */
+  readonly model: unknown
 }
 
 /** What the core and `upstream/` need to know of a format. Pure: no I/O, no clock. */

@@ -32,14 +32,48 @@ const input = (index: Awaited<ReturnType<typeof readIndex>>) => ({
   name: hello,
   form: 'full',
   endpoint: 'http://127.0.0.1:8787/npm/local/main/',
-  index: { facts: index.facts, only: null, compressed: index.document },
+  index: { facts: index.facts, only: null, sha256: index.sha256 },
   hosted: [],
   tags: [],
   rules: [],
   now: 0,
 })
 
+type Index = Awaited<ReturnType<typeof readIndex>>
+
+async function render(index: Index, encoding: 'identity' | 'gzip' = 'identity', by = workers) {
+  const rendered = await by.render(format, input(index), encoding, async () => new Uint8Array(index.document))
+  if (rendered.kind !== 'document') throw new Error(rendered.kind)
+  return rendered
+}
+
 describe('indexes in threads of their own', () => {
+  it('are rendered from what their thread remembers of them, and from what is kept where it does not', async () => {
+    const index = await readIndex(packument(2))
+    const read: string[] = []
+    const remembered = await workers.render(format, input(index), 'identity', async () => {
+      read.push('remembered')
+      return index.document
+    })
+    expect(read).toEqual([])
+    // Other threads have never seen it; these forget it when many others came after it.
+    await using others = startWorkers()
+    expect(await render(index, 'identity', others)).toEqual(remembered)
+    for (let at = 0; at < 110; at++) await readIndex(packument(1, `${at}`))
+    expect(await workers.render(format, input(index), 'identity', async () => undefined)).toEqual({ kind: 'lost' })
+    expect(await render(index)).toEqual(remembered)
+  })
+
+  it('that their thread has forgotten are read from what is kept', async () => {
+    const index = await readIndex(packument(2, 'x'.repeat(100_000)))
+    // More than a thread remembers, and fewer than would be forgotten here.
+    for (let at = 0; at < 6; at++) await readIndex(packument(1, `${at}${'x'.repeat(1_900_000)}`))
+    expect((await render(index)).etag).toBe((await render(index)).etag)
+    expect(await workers.render(format, input(index), 'identity', async () => undefined)).toMatchObject({
+      kind: 'document',
+    })
+  })
+
   it.each([
     ['small', packument(2)],
     ['with many files', packument(600)],
@@ -47,8 +81,7 @@ describe('indexes in threads of their own', () => {
   ])('%s: are read, and rendered from what was kept of them', async (_, document) => {
     const index = await readIndex(document)
     const { facts } = index
-    const rendered = await workers.render(format, input(index), 'identity')
-    if (rendered.kind !== 'document') throw new Error(rendered.message)
+    const rendered = await render(index)
     const written = JSON.parse(Buffer.from(rendered.body).toString()) as { versions: object }
     expect(Object.keys(written.versions)).toEqual(unpackFacts(facts).versions.map(({ version }) => version))
     expect(rendered.etag).toMatch(/^"[\w-]{22}-i"$/)
@@ -57,11 +90,10 @@ describe('indexes in threads of their own', () => {
   it('the same input gives the same bytes and validator, one for each encoding', async () => {
     const index = () => readIndex(packument(3))
     const [one, two, packed] = [
-      await workers.render(format, input(await index()), 'identity'),
-      await workers.render(format, input(await index()), 'identity'),
-      await workers.render(format, input(await index()), 'gzip'),
+      await render(await index()),
+      await render(await index()),
+      await render(await index(), 'gzip'),
     ]
-    if (one.kind !== 'document' || two.kind !== 'document' || packed.kind !== 'document') throw new Error('refused')
     expect(two).toEqual(one)
     expect(packed.etag.replace('-g"', '-i"')).toBe(one.etag)
     expect(packed.etag).not.toBe(one.etag)
@@ -89,7 +121,7 @@ describe('indexes in threads of their own', () => {
         rule: { kind: 'deny-list', packages: [{ format: 'npm', package: 'hello' }], reason: 'malware' },
       },
     ] as const
-    expect(await workers.render(format, { ...input(index), rules }, 'gzip')).toMatchObject({
+    expect(await workers.render(format, { ...input(index), rules }, 'gzip', async () => index.document)).toMatchObject({
       kind: 'refused',
       code: 'held',
       message: expect.stringContaining('malware'),

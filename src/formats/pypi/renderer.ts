@@ -12,7 +12,7 @@ import { renderLegacyJson } from './render-legacy-json.ts'
 
 // Loaded in worker threads; see `Renderer` in formats/format.ts.
 
-export { readIndex } from './read-index.ts'
+export { readIndex, readDocument as readModel } from './read-index.ts'
 
 /** What the page says of these files. */
 export function excerpt(document: Uint8Array, _name: PackageName, files: readonly string[]): Record<string, string> {

@@ -72,6 +72,7 @@ export function parseJson({ pieces }: ReceivedIndex): ParsedIndex {
   const serial = parsed.meta?.['_last-serial']
   return {
     document,
+    model: parsed,
     facts: {
       versions: versions.map((version) => ({ version, publishedAt: null, license: null })),
       files: [],
