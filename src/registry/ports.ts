@@ -292,12 +292,17 @@ export interface PendingBlob extends AsyncDisposable {
   commit(): Promise<Landed>
 }
 
+export type BeginBlob = {
+  /** Algorithms to compute besides sha256. */
+  readonly digests?: readonly DigestAlgorithm[]
+  /** How many bytes will come, where that is known: `disk_full` at once where there is clearly no room for them. */
+  readonly size?: number
+  /** An upstream can give the bytes again: nobody waits until they would survive a power cut. `open` finds out if they did not. */
+  readonly isReplaceable?: boolean
+}
+
 export interface BlobStore {
-  /**
-   * `digests`: algorithms to compute besides sha256. `size`: how many bytes will come, where that is known: `disk_full` at
-   * once where there is clearly no room for them.
-   */
-  begin(options?: { digests?: readonly DigestAlgorithm[]; size?: number }): Promise<PendingBlob>
+  begin(options?: BeginBlob): Promise<PendingBlob>
   /** undefined where there is no such blob, or where it has not the size that is expected of it: then it is damaged, as good as lost. */
   open(
     sha256: Hex,

@@ -165,7 +165,7 @@ async function inSteps(
 // ---------------------------------------------------------------------------------------------- what is kept
 
 async function keep(parts: SideCarParts, offer: Offer, { bytes, derivedFrom }: Made): Promise<KeptSideCar> {
-  await using pending = await parts.blobs.begin()
+  await using pending = await parts.blobs.begin({ isReplaceable: true })
   await pending.write(bytes)
   const { digests, size } = await pending.commit()
   const { connection, name, file } = offer

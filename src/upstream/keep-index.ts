@@ -69,7 +69,7 @@ export async function keepDocument(
 ): Promise<CachedIndex> {
   const { cached } = place
   if (cached?.state === 'present' && cached.document?.sha256 === sha256) return touch(parts, cached, headers)
-  await using pending = await parts.blobs.begin()
+  await using pending = await parts.blobs.begin({ isReplaceable: true })
   // It is hashed as it is written: in steps, between which others are served.
   for (let at = 0; at < document.length; at += STEP_BYTES) await pending.write(document.subarray(at, at + STEP_BYTES))
   const { size } = await pending.commit()
