@@ -9,7 +9,7 @@ import {
 import { rememberFound } from './found-assets.ts'
 import { listNames } from './list-names.ts'
 import type { FormatId, PackageKey, PackageName } from './names.ts'
-import type { BlobStore, DigestAlgorithm, PendingBlob } from './ports.ts'
+import type { BlobStore, DigestAlgorithm, PendingBlob } from './blob-store.ts'
 import { sideCarPreparation } from './prepare-side-cars.ts'
 import { publish, type PublishRequest, type PublishResult } from './publish.ts'
 import {

@@ -7,7 +7,8 @@ import { RegistryError } from './errors.ts'
 import type { Asset, Connection, IndexFile, Instant, PackageVersion, Repository } from './model.ts'
 import type { PackageName } from './names.ts'
 import { AFTER_INGEST } from './origin.ts'
-import type { BlobStore, Clock, Landed, MetadataStore } from './ports.ts'
+import type { BlobStore, Landed } from './blob-store.ts'
+import type { Clock, MetadataStore } from './ports.ts'
 import type { Scope } from './scope.ts'
 
 export type Retention = {

@@ -4,7 +4,8 @@ import type { Ecosystem } from './ecosystem.ts'
 import { RegistryError } from './errors.ts'
 import type { Connection, Hex, IndexFile, Instant, KeptSideCar } from './model.ts'
 import type { FormatId, PackageName } from './names.ts'
-import type { BlobStore, Clock, Download, Landed, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
+import type { BlobStore, Landed, ReadableBlob } from './blob-store.ts'
+import type { Clock, Download, MetadataStore, Upstream } from './ports.ts'
 
 // A side-car is a small file that stands beside a package file and is a part of it: PEP 658's `.metadata`. Where an upstream
 // does not offer it, it is read out of the file itself: one that is here, parts of the remote one, or the whole of that.

@@ -1,5 +1,5 @@
 import type { Hex } from '../registry/model.ts'
-import type { Landed, PendingBlob, ReadableBlob } from '../registry/ports.ts'
+import type { Landed, PendingBlob, ReadableBlob } from '../registry/blob-store.ts'
 
 /** At least the last byte is withheld until the digest matched; so much of it that small files fail before their first byte. */
 const HOLD_BACK = 64 * 1024

@@ -5,7 +5,8 @@ import type { CachedIndex, Connection, IndexFile, PackedFacts } from '../registr
 import { displayName, type FormatId, type PackageName } from '../registry/names.ts'
 import type { PackedIndex } from '../registry/pack-index.ts'
 import { findFiles } from '../registry/packed-facts.ts'
-import type { BlobStore, Clock, MetadataStore } from '../registry/ports.ts'
+import type { BlobStore } from '../registry/blob-store.ts'
+import type { Clock, MetadataStore } from '../registry/ports.ts'
 import { freshUntil } from './freshness.ts'
 
 /** What a kept document (in zstd) says of single files. Done in a worker thread. */

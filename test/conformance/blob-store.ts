@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { blake2b } from '@noble/hashes/blake2.js'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { BeginBlob, BlobStore, DigestAlgorithm } from '../../src/registry/ports.ts'
+import type { BeginBlob, BlobStore, DigestAlgorithm } from '../../src/registry/blob-store.ts'
 
 export type OpenedBlobs = AsyncDisposable & {
   readonly blobs: BlobStore

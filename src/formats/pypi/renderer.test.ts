@@ -232,7 +232,7 @@ describe('pages', () => {
       ...file,
       isAttested: provenance !== null,
     })
-    const before = (index?.model as ProjectPage).files.map(withoutPlaces)
+    const before = ((index?.model ?? { files: [] }) as ProjectPage).files.map(withoutPlaces)
     const after = (again.model as ProjectPage).files.map(withoutPlaces)
     expect(sorted(after)).toEqual(sorted(before))
     expect(again.facts.files.map((file) => file.path).toSorted()).toEqual(

@@ -3,7 +3,7 @@ import type { Ecosystem, ParsedIndex, ReceivedIndex } from '../../../src/registr
 import { UNLIMITED, type Connection, type IndexFile } from '../../../src/registry/model.ts'
 import { packageName, type ConnectionName, type FormatId, type PackageName } from '../../../src/registry/names.ts'
 import { packIndex } from '../../../src/registry/pack-index.ts'
-import type { BlobStore, ReadableBlob } from '../../../src/registry/ports.ts'
+import type { BlobStore, ReadableBlob } from '../../../src/registry/blob-store.ts'
 import { memoryBlobs } from '../../../src/storage/blobs/memory.ts'
 import { openSqlite } from '../../../src/storage/sql/sqlite.ts'
 import type { Observation } from '../../../src/upstream/ask.ts'
