@@ -1,3 +1,4 @@
+import type { ContentCoding } from './decode-at-once.ts'
 import type { Steps } from './file-parts.ts'
 import type { IndexFacts } from './model.ts'
 import type { FormatId, PackageName } from './names.ts'
@@ -13,8 +14,13 @@ export type FetchedIndex = {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** As it arrives: the body in pieces whose memory is their own. */
-export type ReceivedIndex = Omit<FetchedIndex, 'body'> & { readonly pieces: readonly Uint8Array[] }
+/** As it arrives: the body in pieces whose memory is their own, packed as it came. */
+export type ReceivedIndex = Omit<FetchedIndex, 'body'> & {
+  readonly pieces: readonly Uint8Array[]
+  readonly coding: ContentCoding
+  /** Of the body, unpacked. */
+  readonly maxBytes: number
+}
 
 export type ParsedIndex = {
   readonly facts: IndexFacts

@@ -4,6 +4,7 @@ import { isWorkerThread, move, transferableSymbol, valueSymbol, workerData } fro
 import type { ContentEncoding, Renderer, RenderInput } from '../formats/format.ts'
 import type { ReceivedIndex } from '../registry/ecosystem.ts'
 import { ByteLru } from '../registry/byte-lru.ts'
+import { decodeAtOnce } from '../registry/decode-at-once.ts'
 import { RegistryError, type ErrorCode } from '../registry/errors.ts'
 import type { Hex, PackedFacts } from '../registry/model.ts'
 import type { PackageName } from '../registry/names.ts'
@@ -29,13 +30,17 @@ export type ExcerptJob = {
   readonly files: readonly string[]
 }
 export type ExcerptResult = Readonly<Record<string, string>>
+/** Another thread has to read it: the body, given back. */
+export type TooLarge = { readonly tooLarge: readonly Uint8Array[] }
 /** Errors do not cross threads with their class: one that is meant for a person travels as data. */
 export type Failed = { readonly failed: { readonly code: ErrorCode; readonly message: string } }
 
-export const readIndex = (job: ReadIndexJob): Promise<PackedIndex | Failed> =>
+export const readIndex = (job: ReadIndexJob): Promise<PackedIndex | TooLarge | Failed> =>
   failing(async () => {
     const read = await readAndPack(job)
-    return handedOver(read, [read.facts, read.document])
+    return 'tooLarge' in read
+      ? handedOver(read, read.tooLarge.filter(isOfOwnMemory))
+      : handedOver(read, [read.facts, read.document])
   })
 export const excerpt = (job: ExcerptJob): Promise<ExcerptResult | Failed> => failing(() => extract(job))
 export const render = (job: RenderJob): Promise<RenderResult | Forgotten | Failed> =>
@@ -67,17 +72,25 @@ async function failing<Result>(work: () => Promise<Result>): Promise<Result | Fa
 export type WorkerLimits = {
   /** Of documents whose parsed form is remembered; it takes up to ten times their size. */
   readonly modelBytes: number
+  /** Of one document, unpacked, that it reads. */
+  readonly documentBytes: number
 }
+
+const limits = (workerData as WorkerLimits | null) ?? { modelBytes: 0, documentBytes: Infinity }
 
 /**
  * The documents parsed last, by the digest of what is kept of them: most are rendered as soon as they were read, some in several
  * forms, and parsing is what costs.
  */
-const models = new ByteLru<unknown>((workerData as WorkerLimits | null)?.modelBytes ?? 0)
+const models = new ByteLru<unknown>(limits.modelBytes)
 
-async function readAndPack({ renderer, received, name, known }: ReadIndexJob): Promise<PackedIndex> {
-  const { pieces, ...rest } = received
-  const body = Buffer.concat(pieces)
+async function readAndPack({ renderer, received, name, known }: ReadIndexJob): Promise<PackedIndex | TooLarge> {
+  const { pieces, coding, maxBytes, ...rest } = received
+  const body = decodeAtOnce(pieces, coding, Math.min(maxBytes, limits.documentBytes))
+  if (!body) {
+    if (maxBytes > limits.documentBytes) return { tooLarge: pieces }
+    throw new RegistryError('upstream_down', `it has more than ${maxBytes} bytes`)
+  }
   refuseHeavyIndex(body)
   const { model, ...read } = (await load(renderer)).readIndex({ ...rest, body }, name)
   const packed = packIndex(read, known)
@@ -130,6 +143,9 @@ async function draw({ renderer, input, encoding }: RenderJob): Promise<RenderRes
   const etag = `"${sha256(body).toString('base64url').slice(0, 22)}-${encoding[0]}"`
   return { ...rest, etag, body: unshared(encode(body, encoding)) }
 }
+
+/** Others share it with somebody who did not come along. */
+const isOfOwnMemory = (bytes: Uint8Array): boolean => bytes.byteLength === bytes.buffer.byteLength
 
 /** Small buffers are views of larger memory, all of which would cross the thread and be kept. */
 const unshared = (bytes: Uint8Array): Uint8Array =>

@@ -1,3 +1,4 @@
+import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, describe, expect, it } from 'vitest'
 import { formatOf, npmPackage } from '../../test/support/assembled-registry.ts'
 import type { ReceivedIndex } from '../registry/ecosystem.ts'
@@ -11,6 +12,8 @@ const hello = npmPackage('hello')
 const format = formatOf(hello)
 const received = (body: string): ReceivedIndex => ({
   pieces: [new Uint8Array(Buffer.from(body.slice(0, 10))), new Uint8Array(Buffer.from(body.slice(10)))],
+  coding: null,
+  maxBytes: 100_000_000,
   contentType: 'application/json',
   url: 'https://npm.example/hello',
   headers: {},
@@ -85,6 +88,34 @@ describe('indexes in threads of their own', () => {
     const written = JSON.parse(Buffer.from(rendered.body).toString()) as { versions: object }
     expect(Object.keys(written.versions)).toEqual(unpackFacts(facts).versions.map(({ version }) => version))
     expect(rendered.etag).toMatch(/^"[\w-]{22}-i"$/)
+  })
+
+  it.each<[string, (document: string) => Uint8Array, 'gzip' | 'deflate' | 'br' | 'zstd']>([
+    ['in gzip', gzipSync, 'gzip'],
+    // The end of a gzip body says how large it is: of its last member alone.
+    ['in gzip that says it is small', (document) => Buffer.concat([gzipSync(document), gzipSync(' ')]), 'gzip'],
+    ['in Brotli', brotliCompressSync, 'br'],
+    ['in zstd', zstdCompressSync, 'zstd'],
+  ])('%s: are unpacked in their thread, also where they turn out to be large', async (_, pack, coding) => {
+    for (const document of [packument(2), packument(2, 'x'.repeat(2_500_000))]) {
+      const pieces = [new Uint8Array(pack(document))]
+      const index = await workers.readIndex(format, { ...received(''), pieces, coding }, hello, { facts: null, now: 0 })
+      expect((await render(index)).etag).toBe((await render(await readIndex(document))).etag)
+    }
+  })
+
+  it.each([
+    [
+      'unpacks to more than is read',
+      { maxBytes: 1_000_000 },
+      packument(2, 'x'.repeat(2_500_000)),
+      'more than 1000000 bytes',
+    ],
+    ['is not what it is said to be', { coding: 'zstd' as const }, packument(2), 'it is not zstd'],
+  ])('one that %s is refused', async (_, more, document, why) => {
+    const pieces = [new Uint8Array(gzipSync(document))]
+    const index = { ...received(''), pieces, coding: 'gzip' as const, ...more }
+    await expect(workers.readIndex(format, index, hello, { facts: null, now: 0 })).rejects.toThrow(why)
   })
 
   it('the same input gives the same bytes and validator, one for each encoding', async () => {

@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { Piscina } from 'piscina'
 import type { Format } from '../formats/format.ts'
 import { ByteLru } from '../registry/byte-lru.ts'
+import { decodedSize } from '../registry/decode-at-once.ts'
 import type { ReceivedIndex } from '../registry/ecosystem.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { PackageName } from '../registry/names.ts'
@@ -16,6 +17,7 @@ import type {
   ReadIndexJob,
   RenderJob,
   RenderResult,
+  TooLarge,
   WorkerLimits,
 } from './worker.ts'
 
@@ -66,7 +68,7 @@ export function startWorkers(): Workers {
     maxThreads: 1,
     idleTimeout: 30_000,
     taskQueue: new RendersFirst(),
-    workerData: { modelBytes: 8_000_000 } satisfies WorkerLimits,
+    workerData: { modelBytes: 8_000_000, documentBytes: LARGE.document } satisfies WorkerLimits,
     resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 192 },
   })
   const large = new Piscina({
@@ -75,7 +77,7 @@ export function startWorkers(): Workers {
     maxThreads: 1,
     idleTimeout: 1_000,
     taskQueue: new RendersFirst(),
-    workerData: { modelBytes: 32_000_000 } satisfies WorkerLimits,
+    workerData: { modelBytes: 32_000_000, documentBytes: Infinity } satisfies WorkerLimits,
     resourceLimits: { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 2_048 },
   })
   // Whose thread remembers which document, at best: it may have ended since, or have forgotten it.
@@ -94,12 +96,17 @@ export function startWorkers(): Workers {
   }
   return {
     async readIndex(format, received, name, known) {
-      const bytes = received.pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
-      const job = { renderer: format.renderer.href, received, name, known }
-      const pool = bytes > LARGE.document ? large : small
-      const read = await run<PackedIndex>(pool, 'readIndex', job, received.pieces.flatMap(owned))
-      readLast.set(read.sha256, pool, 1)
-      return read
+      const renderer = format.renderer.href
+      const readBy = async (pool: Piscina, pieces: readonly Uint8Array[]) => {
+        const job = { renderer, received: { ...received, pieces }, name, known }
+        const read = await run<PackedIndex | TooLarge>(pool, 'readIndex', job, pieces.flatMap(owned))
+        if (!('tooLarge' in read)) readLast.set(read.sha256, pool, 1)
+        return read
+      }
+      const isLarge = decodedSize(received.pieces, received.coding) > LARGE.document
+      const read = await readBy(isLarge ? large : small, received.pieces)
+      if (!('tooLarge' in read)) return read
+      return (await readBy(large, read.tooLarge)) as PackedIndex
     },
     excerpt(format, compressed, name, files) {
       const pool = unpackedSize(compressed) > LARGE.document ? large : small

@@ -77,6 +77,7 @@ export async function assembleRegistry(layout: Layout): Promise<AssembledRegistr
     readIndex: async (format, received, name, known) => {
       const read = await readIndex({ renderer: FORMATS[format].renderer.href, received, name, known })
       if ('failed' in read) throw new Error(read.failed.message)
+      if ('tooLarge' in read) throw new Error('This thread reads documents of any size')
       return read
     },
     async excerpt(format, compressed, name, files) {

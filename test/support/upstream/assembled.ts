@@ -1,4 +1,5 @@
 import { createOutbound, type OutboundOptions } from '../../../src/outbound/outbound.ts'
+import { decodeAtOnce } from '../../../src/registry/decode-at-once.ts'
 import type { Ecosystem, ParsedIndex, ReceivedIndex } from '../../../src/registry/ecosystem.ts'
 import { UNLIMITED, type Connection, type IndexFile } from '../../../src/registry/model.ts'
 import { packageName, type ConnectionName, type FormatId, type PackageName } from '../../../src/registry/names.ts'
@@ -62,9 +63,10 @@ export const pypiFile = (
 
 const readJsonIndex: ReadIndex = async (_format, received, _name, known) => packIndex(parseJson(received), known)
 
-export function parseJson({ pieces }: ReceivedIndex): ParsedIndex {
-  const document = Buffer.concat(pieces)
-  const parsed = JSON.parse(document.toString()) as {
+export function parseJson({ pieces, coding, maxBytes }: ReceivedIndex): ParsedIndex {
+  const document = decodeAtOnce(pieces, coding, maxBytes)
+  if (!document) throw new Error(`it has more than ${maxBytes} bytes`)
+  const parsed = JSON.parse(Buffer.from(document).toString()) as {
     versions: object
     meta?: Record<string, unknown>
   }
