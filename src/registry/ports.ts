@@ -238,6 +238,14 @@ export interface FailureLedger {
   clearFailures(key: string): Promise<void>
 }
 
+export type CommitOptions = {
+  /**
+   * An upstream can give again what the changes record: nobody waits until they would survive a crash of the machine, which
+   * they do a moment later. One of the process they survive like others, and never without those that came before them.
+   */
+  readonly isReplaceable?: boolean
+}
+
 export interface MetadataStore
   extends
     TopologyReads,
@@ -252,7 +260,7 @@ export interface MetadataStore
     FailureLedger,
     AsyncDisposable {
   /** Applies all changes in order, or none. Once it resolves, they survive a crash of the machine. */
-  commit(changes: readonly Change[]): Promise<void>
+  commit(changes: readonly Change[], options?: CommitOptions): Promise<void>
   /** Resolves if the store answers. */
   ping(): Promise<void>
 }

@@ -49,7 +49,7 @@ export async function retain(
     })
     if (changes.length === 0) return
     try {
-      return await parts.store.commit(changes)
+      return await parts.store.commit(changes, { isReplaceable: true })
     } catch (error) {
       if (attempt === 3 || !(error instanceof RegistryError && error.code === 'conflict')) throw error
     }

@@ -175,7 +175,8 @@ async function keep(parts: SideCarParts, offer: Offer, { bytes, derivedFrom }: M
   // Many may have asked at once: pages are made anew for the first of them only.
   if (known?.sha256 === kept.sha256 && known.derivedFrom === (derivedFrom ?? null)) return known
   const at = { connection: connection.name, format: name.format, key: name.key }
-  await parts.store.commit([{ change: 'put-side-car', ...at, ...kept, ...(derivedFrom && { derivedFrom }) }])
+  const change = { change: 'put-side-car' as const, ...at, ...kept, ...(derivedFrom && { derivedFrom }) }
+  await parts.store.commit([change], { isReplaceable: true })
   // The file may have landed meanwhile, and whoever then looked for something to compare found nothing.
   const landed = derivedFrom === undefined ? undefined : await parts.store.findBlob(derivedFrom)
   return (

@@ -199,7 +199,8 @@ class Fill {
     const { blobs, maxFileBytes } = this.#parts
     if (response.status !== 200) throw goneUpstream(this.#connection, this.#file.file)
     const size = this.#sizeOf(response)
-    const pending = await blobs.begin({ digests: digestsToCompute(this.#file.digests), ...(size !== null && { size }) })
+    const digests = digestsToCompute(this.#file.digests)
+    const pending = await blobs.begin({ digests, isReplaceable: true, ...(size !== null && { size }) })
     this.blob.start(pending, size)
     this.#begun.resolve()
     const begunAt = this.#parts.clock.now()

@@ -41,7 +41,7 @@ export async function touch(
 ): Promise<CachedIndex> {
   const { connection, format, key } = cached
   const touched = { checkedAt: parts.clock.now(), freshUntil: until, etag: headers['etag'] ?? cached.etag }
-  await parts.store.commit([{ change: 'touch-index', connection, format, key, ...touched }])
+  await parts.store.commit([{ change: 'touch-index', connection, format, key, ...touched }], { isReplaceable: true })
   return { ...cached, ...touched }
 }
 
@@ -94,7 +94,8 @@ async function put(parts: KeepParts, place: IndexPlace, stated: Stated): Promise
   for (let attempt = 1; ; attempt++) {
     const departures = await departuresFrom(parts, place, stated)
     try {
-      await parts.store.commit([{ change: 'put-index', index: { ...at, ...index, checkedAt }, facts }, ...departures])
+      const changes = [{ change: 'put-index' as const, index: { ...at, ...index, checkedAt }, facts }, ...departures]
+      await parts.store.commit(changes, { isReplaceable: departures.length === 0 })
       break
     } catch (error) {
       // Another process noted them, or a repository went: look again.

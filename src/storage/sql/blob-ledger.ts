@@ -118,7 +118,7 @@ async function touch({ executor, queries }: Source, used: Parameters<BlobLedger[
       ),
     )
   for (let from = 0; from < statements.length; from += BATCH) {
-    await executor.transaction(statements.slice(from, from + BATCH))
+    await executor.transaction(statements.slice(from, from + BATCH), { isReplaceable: true })
     await nextTurn()
   }
 }

@@ -81,6 +81,22 @@ describe('a SQLite file', () => {
     database.close()
   })
 
+  it('waits for the disk at each commit, but for what can be had again', async () => {
+    const database = await connectSqlite(file)
+    await using store = await openStore(new SqliteExecutor(database))
+    const synced = () => database.pragma('synchronous', { simple: true }) === 2
+    await store.commit([setting('replaceable')], { isReplaceable: true })
+    expect(synced()).toBe(false)
+    await store.commit([setting('lasting')])
+    expect(synced()).toBe(true)
+    await store.commit([setting('replaceable again')], { isReplaceable: true })
+    expect(synced()).toBe(false)
+    // A refused one leaves no traces in how the next is committed.
+    await expect(store.commit([setting('lasting')])).rejects.toMatchObject({ code: 'conflict' })
+    expect(synced()).toBe(true)
+    expect(await store.findSetting('replaceable again')).toBe('')
+  })
+
   it('and what stands beside it can be read by its owner alone', async () => {
     await using store = await openSqlite(file)
     await store.commit([setting('a')])

@@ -1,5 +1,5 @@
 import type { Change, ChangeKind } from '../../../registry/changes.ts'
-import type { Clock } from '../../../registry/ports.ts'
+import type { Clock, CommitOptions } from '../../../registry/ports.ts'
 import { statement, type Executor, type Statement } from '../executor.ts'
 import type { Queries } from '../schema.ts'
 import { deliveryChanges } from './deliveries.ts'
@@ -37,11 +37,12 @@ const planOf = (change: Change): Plan<Change> => PLANS[change.change] as Plan<Ch
 export async function commitChanges(
   { executor, queries, clock }: { executor: Executor; queries: Queries; clock: Clock },
   changes: readonly Change[],
+  options: CommitOptions = {},
 ): Promise<void> {
   if (changes.length === 0) return
   const now = clock.now()
   const planned = await Promise.all(inStages(changes).map((change) => planOf(change).statements(queries, change, now)))
-  await executor.transaction([...moveCounters(queries, changes), ...planned.flat()])
+  await executor.transaction([...moveCounters(queries, changes), ...planned.flat()], options)
 }
 
 /** In its order, but for announcements and the deliveries of what this very commit announces. */
