@@ -10,7 +10,7 @@ const KEY = ['connection', 'format', 'package'] as const
 export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car' | 'drop-side-car'> = {
   'put-index': {
     moves: 'none',
-    statements: (queries, change) => {
+    statements: (queries, change, now) => {
       const { index } = change
       const replaced = queries
         .selectFrom('indexes')
@@ -19,7 +19,7 @@ export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car' | 
       return [
         releaseBlobs(queries, replaced, index.checkedAt),
         ...(index.document ? [registerBlob(queries, index.document, index.checkedAt)] : []),
-        putIndex(queries, change),
+        putIndex(queries, change, now),
         putFacts(queries, change),
       ]
     },
@@ -47,7 +47,7 @@ export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car' | 
           .values({ connection, format, package: key, file, sha256, size, derived_from: derivedFrom })
           .onConflict((it) => it.columns([...KEY, 'file']).doUpdateSet({ sha256, size, derived_from: derivedFrom })),
       ),
-      ...(derivedFrom === null ? [] : [moveRevision(queries, { connection, format, package: key })]),
+      ...(derivedFrom === null ? [] : [moveRevision(queries, { connection, format, package: key }, now)]),
     ],
   },
   'drop-side-car': {
@@ -55,7 +55,7 @@ export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car' | 
     statements: (queries, { connection, format, key, file }, now) => [
       releaseSideCar(queries, { connection, format, package: key, file }, now),
       statement(queries.deleteFrom('side_cars').where((eb) => eb.and({ connection, format, package: key, file }))),
-      moveRevision(queries, { connection, format, package: key }),
+      moveRevision(queries, { connection, format, package: key }, now),
     ],
   },
 }
@@ -73,18 +73,19 @@ const releaseSideCar = (queries: Queries, at: OfIndex & { readonly file: string 
   )
 
 /** Answers that were made from the index are made anew: they say which side-cars there are. */
-const moveRevision = (queries: Queries, at: OfIndex): Statement =>
+const moveRevision = (queries: Queries, at: OfIndex, now: Instant): Statement =>
   statement(
     queries
       .updateTable('indexes')
-      .set((eb) => ({ revision: eb('revision', '+', 1) }))
+      .set((eb) => ({ revision: eb('revision', '+', 1), changed_at: now }))
       .where((eb) => eb.and(at)),
   )
 
-function putIndex(queries: Queries, { index }: ChangeOf<'put-index'>): Statement {
+function putIndex(queries: Queries, { index }: ChangeOf<'put-index'>, now: Instant): Statement {
   const columns = {
     fresh_until: index.freshUntil,
     checked_at: index.checkedAt,
+    changed_at: now,
     forgotten: 0 as const,
     state: index.state,
     document_sha256: index.document?.sha256 ?? null,
