@@ -123,7 +123,7 @@ describe('a store that the first Granary made', () => {
     }
     // It would see neither the policy, nor what a repository holds, nor which connection is disabled, and change things at no time.
     const reopened = openStore(await connect(), { migrations: [first] })
-    await expect(reopened).rejects.toThrow(/needs a Granary that knows schema 6 or later/)
+    await expect(reopened).rejects.toThrow(/needs a Granary that knows schema 7 or later/)
   })
 })
 
