@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { operations } from '../../src/api/index.ts'
 import type { ClientHome } from '../support/clients/home.ts'
 import { homeWithPypi, requirePypiClient } from '../support/clients/pypi-clients.ts'
+import { NEW_VENV } from '../support/clients/python-projects.ts'
 import { run } from '../support/clients/run.ts'
 import { uploadPypi } from '../support/pypi-upload.ts'
 import { startRecordingProxy } from '../support/recording-proxy.ts'
@@ -140,10 +141,7 @@ it('makes a mirror that pip installs from', async (context) => {
   await using user = await homeWithPypi('pip-26', pip)
   const cwd = await user.project('app')
   const index = pathToFileURL(join(home.folder, 'mirror/web/simple')).href
-  for (const command of [
-    ['python3', '-m', 'venv', '--without-pip', '.venv'],
-    ['pip', 'install', '--no-cache-dir', '--index-url', index, 'from-outside'],
-  ]) {
+  for (const command of [NEW_VENV, ['pip', 'install', '--no-cache-dir', '--index-url', index, 'from-outside']]) {
     const [program = '', ...args] = command
     const ended = await run(program, args, { cwd, env: user.env })
     expect(ended, ended.stdout + ended.stderr).toMatchObject({ code: 0 })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { ClientHome } from '../support/clients/home.ts'
 import { homeWithPypi, requirePypiClient, type PypiClientName } from '../support/clients/pypi-clients.ts'
+import { NEW_VENV, pdmFile, poetryFile } from '../support/clients/python-projects.ts'
 import { requireClient } from '../support/clients/require-client.ts'
 import { run } from '../support/clients/run.ts'
 import { readTree, startRegistry, type TestRegistry } from '../support/server.ts'
@@ -83,7 +84,7 @@ it.for([
   await using home = await loggedIn('pip-26', await requirePypiClient(context, 'pip-26'))
   const found = find(await packagesOf(home, await requirePypiClient(context, 'poetry')))
   const project = await home.project('app')
-  await succeed(home, project, ['python3', '-m', 'venv', '--without-pip', '.venv'])
+  await succeed(home, project, NEW_VENV)
   const index = `${endpoint().replace('://', '://aws@')}simple/`
   const env = { ...found, ...(found['PATH'] !== undefined && { PATH: `${home.env['PATH']}:${found['PATH']}` }) }
   const install = ['pip', 'install', '--keyring-provider', provider, '--index-url', index, 'from-outside']
@@ -94,11 +95,7 @@ it.for([
 it('Poetry gets its token, to install and to publish', async (context) => {
   await using home = await loggedIn('poetry', await requirePypiClient(context, 'poetry'))
   const project = await home.project('app')
-  const source = `[[tool.poetry.source]]\nname = "granary"\nurl = "${endpoint()}simple/"\n`
-  await writeFile(
-    join(project, 'pyproject.toml'),
-    `[project]\nname = "app"\nversion = "1.0.0"\nrequires-python = ">=3.11"\ndependencies = ["from-outside"]\n[tool.poetry]\npackage-mode = false\n${source}`,
-  )
+  await writeFile(join(project, 'pyproject.toml'), poetryFile('from-outside', `${endpoint()}simple/`))
   await succeed(home, project, ['poetry', 'install'])
   await expectInstalled(home, project)
   const wheel = buildWheel({ name: 'acme-ring', version: '1.0.0' })
@@ -125,10 +122,7 @@ it('PDM gets its token from the program that the library brings along', async (c
   await using home = await loggedIn('pdm', await requirePypiClient(context, 'pdm'))
   const path = `${home.env['PATH']}:${join(await requirePypiClient(context, 'poetry'), 'bin')}`
   const project = await home.project('app')
-  await writeFile(
-    join(project, 'pyproject.toml'),
-    '[project]\nname = "app"\nversion = "1.0.0"\nrequires-python = ">=3.11"\ndependencies = ["from-outside"]\n[tool.pdm]\ndistribution = false\n',
-  )
+  await writeFile(join(project, 'pyproject.toml'), pdmFile('from-outside'))
   await succeed(home, project, ['pdm', 'install'], { PDM_PYPI_URL: `${endpoint()}simple/`, PATH: path })
   await expectInstalled(home, project)
 })
