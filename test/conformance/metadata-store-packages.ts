@@ -175,6 +175,8 @@ export function packagesSuite(under: StoreUnderTest): void {
         { key: 'a', at: 2, checkedAt: null },
         { key: 'a', at: NOW, checkedAt: 20 },
       ])
+      const alone = { names: [key('a')], repositories: [MAIN], connections: [] }
+      expect(await under.store.listMoves(DOMAIN, 'npm', alone)).toEqual([{ key: 'a', at: 2, checkedAt: null }])
       expect(await moves('b')).toEqual([
         { key: 'b', at: 4, checkedAt: null },
         { key: 'b', at: NOW, checkedAt: null },

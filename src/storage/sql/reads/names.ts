@@ -81,7 +81,8 @@ export function nameReads({ executor, queries }: Source): NameReads {
       const [moved, began, changed] = await Promise.all([
         executor.all(counters.compile()),
         executor.all(firsts.compile()),
-        executor.all(indexes.compile()),
+        // PostgreSQL takes no empty list.
+        connections.length === 0 ? [] : executor.all(indexes.compile()),
       ])
       return [
         ...moved.map((row) => ({ key: row.package, at: row.moved_at, checkedAt: null })),
