@@ -23,6 +23,7 @@ import {
 } from './read.ts'
 import { refreshPackage, type Refreshed } from './refresh.ts'
 import type { Scope } from './scope.ts'
+import { currentSerial, listSerials, type NameSerial } from './serials.ts'
 import { deleteTag, putTag } from './tags.ts'
 
 /** Asked before anything is written: may the scope's caller do `action` to this package? Throws `unauthenticated` or `forbidden`. */
@@ -41,6 +42,10 @@ export type Registry = {
   openAsset(scope: Scope, name: PackageName, select: AssetSelection, options: ReadOptions): Promise<OpenedAsset>
   /** Names that the repository and its upstream repositories have something of, in pages: see list-names.ts. */
   listNames(scope: Scope, format: FormatId): AsyncIterable<readonly PackageKey[]>
+  /** The same names, each with a number that has grown when something about it changed: see serials.ts. */
+  listSerials(scope: Scope, format: FormatId): AsyncIterable<readonly NameSerial[]>
+  /** What is answered now has all that happened up to this serial. */
+  currentSerial(): number
   /** What is kept beside one version, here or upstream: see documents.ts, for the two below as well. */
   readVersionDocument(
     scope: Scope,
@@ -84,6 +89,8 @@ export function createRegistry(
     readPackage: (scope, name, options) => readPackage(parts, scope, name, options),
     openAsset: (scope, name, select, options) => openAsset(parts, scope, name, select, options),
     listNames: (scope, format) => listNames(parts, scope, format),
+    listSerials: (scope, format) => listSerials(parts, scope, format),
+    currentSerial: () => currentSerial(parts),
     readVersionDocument: (...asked) => readVersionDocument(parts, ...asked),
     readConnectionDocuments: (...asked) => readConnectionDocuments(parts, ...asked),
     askAboutPackages: (...asked) => askAboutPackages(parts, ...asked),

@@ -84,6 +84,7 @@ describe('exit codes', () => {
     ['a scope for pip', ['login', 'pip', '--scope', '@acme']],
     ['a keyring for twine', ['login', 'twine', '--keyring']],
     ['a duration for no token', ['login', 'pip', '--keyring', '--duration', '1h']],
+    ['a duration for a keyring', ['login', 'keyring', '--duration', '1h']],
     ['a keyring that is to be written', ['keyring', 'set', 'http://127.0.0.1/', 'aws']],
     ['a webhook without its URL', ['webhook', 'create']],
     ['a header that is none', ['webhook', 'create', 'https://ci.example/', '--header', 's3cret']],

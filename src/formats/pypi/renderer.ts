@@ -49,9 +49,9 @@ function draw(listing: Listing, input: RenderInput): Drawn | Refused {
     return { text, contentType: contentTypeOf(form) }
   }
   const drawn =
-    wanted.of === 'legacy-json'
-      ? renderLegacyJson(listing, input, wanted.version)
-      : whereProvenanceLies(listing, name, wanted)
+    wanted.of === 'provenance'
+      ? whereProvenanceLies(listing, name, wanted)
+      : renderLegacyJson(listing, input, wanted.version, wanted.of === 'mirror-json' ? '/' : endpoint)
   return typeof drawn === 'string' ? { text: drawn, contentType: 'application/json' } : drawn
 }
 

@@ -125,6 +125,8 @@ export type Database = {
     revision: number
     fresh_until: Instant
     checked_at: Instant
+    /** When `revision` moved last. */
+    changed_at: Generated<Instant>
     /** The document was given up to make room. The row stays for its revision, which must never come again; readers see no index. */
     forgotten: Bit
     state: 'present' | 'absent'
@@ -199,8 +201,15 @@ export type Database = {
     response: string | null
   }
   failures: { key: string; at: Instant; count: number; expires_at: Instant }
-  package_counters: { domain: DomainName; format: FormatId; package: PackageKey; revision: number }
-  topology_counter: { id: 1; revision: number }
+  /** `moved_at`: when `revision` did. */
+  package_counters: {
+    domain: DomainName
+    format: FormatId
+    package: PackageKey
+    revision: number
+    moved_at: Generated<Instant>
+  }
+  topology_counter: { id: 1; revision: number; moved_at: Generated<Instant> }
 }
 
 /** Compiles queries for one database; it is connected to none. */

@@ -113,7 +113,7 @@ export async function assembleUpstream(
 ): Promise<Assembled> {
   let ahead = 0
   const clock = { now: () => Date.now() + ahead, advance: (ms: number) => void (ahead += ms) }
-  const store = await openSqlite(':memory:')
+  const store = await openSqlite(':memory:', { clock })
   const blobs = options.blobs ?? memoryBlobs()
   const observed: Observation[] = []
   const mismatches: string[] = []

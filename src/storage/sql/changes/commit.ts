@@ -1,4 +1,5 @@
 import type { Change, ChangeKind } from '../../../registry/changes.ts'
+import type { Instant } from '../../../registry/model.ts'
 import type { Clock, CommitOptions } from '../../../registry/ports.ts'
 import { statement, type Executor, type Statement } from '../executor.ts'
 import type { Queries } from '../schema.ts'
@@ -42,7 +43,7 @@ export async function commitChanges(
   if (changes.length === 0) return
   const now = clock.now()
   const planned = await Promise.all(inStages(changes).map((change) => planOf(change).statements(queries, change, now)))
-  await executor.transaction([...moveCounters(queries, changes), ...planned.flat()], options)
+  await executor.transaction([...moveCounters(queries, changes, now), ...planned.flat()], options)
 }
 
 /** In its order, but for announcements and the deliveries of what this very commit announces. */
@@ -60,7 +61,7 @@ function inStages(changes: readonly Change[]): readonly Change[] {
   return [...plain, ...announcements, ...deliveries]
 }
 
-function moveCounters(queries: Queries, changes: readonly Change[]): Statement[] {
+function moveCounters(queries: Queries, changes: readonly Change[], now: Instant): Statement[] {
   let topology = false
   const packages = new Map<string, PackageCounter>()
   for (const change of changes) {
@@ -73,22 +74,22 @@ function moveCounters(queries: Queries, changes: readonly Change[]): Statement[]
   }
   const inOneOrder = [...packages].toSorted(([a], [b]) => (a < b ? -1 : 1))
   return [
-    ...(topology ? [moveTopology(queries)] : []),
-    ...inOneOrder.map(([, counter]) => movePackage(queries, counter)),
+    ...(topology ? [moveTopology(queries, now)] : []),
+    ...inOneOrder.map(([, counter]) => movePackage(queries, counter, now)),
   ]
 }
 
-const moveTopology = (queries: Queries): Statement =>
-  statement(queries.updateTable('topology_counter').set((eb) => ({ revision: eb('revision', '+', 1) })))
+const moveTopology = (queries: Queries, now: Instant): Statement =>
+  statement(queries.updateTable('topology_counter').set((eb) => ({ revision: eb('revision', '+', 1), moved_at: now })))
 
-const movePackage = (queries: Queries, { domain, format, key }: PackageCounter): Statement =>
+const movePackage = (queries: Queries, { domain, format, key }: PackageCounter, now: Instant): Statement =>
   statement(
     queries
       .insertInto('package_counters')
-      .values({ domain, format, package: key, revision: 1 })
+      .values({ domain, format, package: key, revision: 1, moved_at: now })
       .onConflict((it) =>
         it
           .columns(['domain', 'format', 'package'])
-          .doUpdateSet((eb) => ({ revision: eb('package_counters.revision', '+', 1) })),
+          .doUpdateSet((eb) => ({ revision: eb('package_counters.revision', '+', 1), moved_at: now })),
       ),
   )

@@ -12,13 +12,13 @@ const KEY = ['connection', 'format', 'package'] as const
 export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car' | 'drop-side-car'> = {
   'put-index': {
     moves: 'none',
-    statements: (queries, change) => {
+    statements: (queries, change, now) => {
       const { index } = change
       const at = { connection: index.connection, format: index.format, package: index.key }
       return [
         statement(releaseDocument(queries, { ...at, at: index.checkedAt })),
         ...(index.document ? [registerBlob(queries, index.document, index.checkedAt)] : []),
-        putIndex(queries, change),
+        putIndex(queries, change, now),
         putFacts(queries, change),
       ]
     },
@@ -46,7 +46,7 @@ export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car' | 
           .values({ connection, format, package: key, file, sha256, size, derived_from: derivedFrom })
           .onConflict((it) => it.columns([...KEY, 'file']).doUpdateSet({ sha256, size, derived_from: derivedFrom })),
       ),
-      ...(derivedFrom === null ? [] : [moveRevision(queries, { connection, format, package: key })]),
+      ...(derivedFrom === null ? [] : [moveRevision(queries, { connection, format, package: key }, now)]),
     ],
   },
   'drop-side-car': {
@@ -54,7 +54,7 @@ export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car' | 
     statements: (queries, { connection, format, key, file }, now) => [
       releaseSideCar(queries, { connection, format, package: key, file }, now),
       statement(queries.deleteFrom('side_cars').where((eb) => eb.and({ connection, format, package: key, file }))),
-      moveRevision(queries, { connection, format, package: key }),
+      moveRevision(queries, { connection, format, package: key }, now),
     ],
   },
 }
@@ -72,11 +72,11 @@ const releaseSideCar = (queries: Queries, at: OfIndex & { readonly file: string 
   )
 
 /** Answers that were made from the index are made anew: they say which side-cars there are. */
-const moveRevision = (queries: Queries, at: OfIndex): Statement =>
+const moveRevision = (queries: Queries, at: OfIndex, now: Instant): Statement =>
   statement(
     queries
       .updateTable('indexes')
-      .set((eb) => ({ revision: eb('revision', '+', 1) }))
+      .set((eb) => ({ revision: eb('revision', '+', 1), changed_at: now }))
       .where((eb) => eb.and(at)),
   )
 
@@ -98,7 +98,7 @@ const upsertIndex = writtenOnce(
       ),
 )
 
-const putIndex = (queries: Queries, { index }: ChangeOf<'put-index'>): Statement =>
+const putIndex = (queries: Queries, { index }: ChangeOf<'put-index'>, now: Instant): Statement =>
   statement(
     upsertIndex(queries, {
       connection: index.connection,
@@ -106,6 +106,7 @@ const putIndex = (queries: Queries, { index }: ChangeOf<'put-index'>): Statement
       package: index.key,
       fresh_until: index.freshUntil,
       checked_at: index.checkedAt,
+      changed_at: now,
       forgotten: 0,
       state: index.state,
       document_sha256: index.document?.sha256 ?? null,
