@@ -4,8 +4,9 @@ import type { AppliedRule } from '../policy/curation/rule.ts'
 import type { MeasuredFile } from '../registry/compare-kept.ts'
 import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
 import type { RegistryError } from '../registry/errors.ts'
-import type { IndexFacts, Instant, KeptSideCar, PackageVersion, Tag } from '../registry/model.ts'
+import type { IndexFacts, Instant, KeptSideCar, MergeMode, PackageVersion, Tag } from '../registry/model.ts'
 import type { FormatId, PackageName } from '../registry/names.ts'
+import type { FileHere, MergePlan, MergeSource } from '../registry/plan-merge.ts'
 import type { OpenedAsset } from '../registry/read.ts'
 import type { Scope } from '../registry/scope.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -192,4 +193,12 @@ export type Renderer = {
    */
   excerpt(document: Uint8Array, name: PackageName, files: readonly string[]): Readonly<Record<string, string>>
   render(input: RenderInput): Rendered
+  /** Where the ecosystem has `merging`: documents as `readIndex` returned them, as one of the same kind. */
+  merge?(input: MergeInput): MergePlan & { readonly document: Uint8Array }
+}
+
+export type MergeInput = {
+  readonly mode: Exclude<MergeMode, 'never'>
+  readonly hosted: readonly FileHere[]
+  readonly sources: readonly (MergeSource & { readonly document: Uint8Array | null })[]
 }

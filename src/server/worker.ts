@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { zstdDecompressSync } from 'node:zlib'
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { isWorkerThread, move, transferableSymbol, valueSymbol } from 'piscina'
 import type { ContentEncoding, Renderer, RenderInput } from '../formats/format.ts'
 import type { ReceivedIndex } from '../registry/ecosystem.ts'
@@ -7,7 +7,8 @@ import { RegistryError, type ErrorCode } from '../registry/errors.ts'
 import type { PackedFacts } from '../registry/model.ts'
 import type { PackageName } from '../registry/names.ts'
 import { packIndex, type KnownBefore, type PackedIndex } from '../registry/pack-index.ts'
-import { unpackFacts } from '../registry/packed-facts.ts'
+import type { MergeJob, Merged } from '../registry/merged-index.ts'
+import { packFacts, unpackFacts } from '../registry/packed-facts.ts'
 import { encode } from './content-encoding.ts'
 import { refuseHeavyIndex } from './index-weight.ts'
 
@@ -43,6 +44,9 @@ export const render = (job: RenderJob): Promise<RenderResult | Failed> =>
     return result.kind === 'document' ? handedOver(result, [result.body]) : result
   })
 
+export const merge = (job: MergeJob & { readonly renderer: string }): Promise<Merged | Failed> =>
+  failing(() => mergeDocuments(job))
+
 /** The memory of these bytes goes to the thread that asked; to copy it there would keep that one from its other work. */
 function handedOver<Result extends object>(result: Result, bytes: readonly Uint8Array[]): Result {
   if (!isWorkerThread) return result
@@ -67,6 +71,23 @@ async function readAndPack({ renderer, received, name, known }: ReadIndexJob): P
   const body = Buffer.concat(pieces)
   refuseHeavyIndex(body)
   return packIndex((await load(renderer)).readIndex({ ...rest, body }, name), known)
+}
+
+async function mergeDocuments({ renderer, mode, hosted, sources }: Parameters<typeof merge>[0]): Promise<Merged> {
+  const damaged = sources.flatMap(({ index }) =>
+    index && sha256(index.compressed).toString('hex') !== index.sha256 ? [index.sha256] : [],
+  )
+  if (damaged.length > 0) return { damaged }
+  const unpacked = sources.map(({ index, ...rest }) => ({
+    ...rest,
+    document: index && zstdDecompressSync(index.compressed),
+    facts: index && unpackFacts(index.facts),
+  }))
+  const { merge: mergeThem } = await load(renderer)
+  if (!mergeThem) throw new Error(`${renderer} merges nothing`)
+  const { document, facts, kept, dropped } = mergeThem({ mode, hosted, sources: unpacked })
+  const compressed = new Uint8Array(zstdCompressSync(document))
+  return { document: compressed, facts: packFacts(facts), kept, dropped }
 }
 
 const extract = async ({ renderer, compressed, name, files }: ExcerptJob): Promise<ExcerptResult> =>

@@ -3,6 +3,7 @@ import { Piscina } from 'piscina'
 import type { Format } from '../formats/format.ts'
 import type { ReceivedIndex } from '../registry/ecosystem.ts'
 import { RegistryError } from '../registry/errors.ts'
+import type { MergeJob, Merged } from '../registry/merged-index.ts'
 import type { PackageName } from '../registry/names.ts'
 import type { KnownBefore, PackedIndex } from '../registry/pack-index.ts'
 import { unpackedSize } from './index-weight.ts'
@@ -13,6 +14,7 @@ export type Workers = AsyncDisposable & {
   /** What a kept document (zstd-compressed) says of single files; see `Renderer.excerpt`. */
   excerpt(format: Format, compressed: Uint8Array, name: PackageName, files: readonly string[]): Promise<ExcerptResult>
   render(format: Format, input: RenderJob['input'], encoding: RenderJob['encoding']): Promise<RenderResult>
+  merge(format: Format, job: MergeJob): Promise<Merged>
 }
 
 // In a checkout this file is TypeScript and so is the worker; in an installed package both are JavaScript.
@@ -50,7 +52,7 @@ export function startWorkers(): Workers {
   const run = async <Result>(
     pool: Piscina,
     name: string,
-    job: ReadIndexJob | ExcerptJob | RenderJob,
+    job: ReadIndexJob | ExcerptJob | RenderJob | MergeJob,
     transferList: ArrayBuffer[],
   ) => {
     const result = (await pool.run(job, { name, transferList })) as Result | Failed
@@ -75,6 +77,14 @@ export function startWorkers(): Workers {
         index && (unpackedSize(index.compressed) > LARGE.document || unpackedSize(index.facts) > LARGE.facts)
       const job = { renderer: format.renderer.href, input, encoding }
       return run(isLarge ? large : small, 'render', job, index ? owned(index.compressed) : [])
+    },
+    merge(format, job) {
+      const isLarge = job.sources.some(
+        ({ index }) =>
+          index && (unpackedSize(index.compressed) > LARGE.document || unpackedSize(index.facts) > LARGE.facts),
+      )
+      const documents = job.sources.flatMap(({ index }) => (index ? owned(index.compressed) : []))
+      return run(isLarge ? large : small, 'merge', { ...job, renderer: format.renderer.href }, documents)
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([small.destroy(), large.destroy()])

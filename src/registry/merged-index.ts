@@ -1,0 +1,281 @@
+import { ByteLru } from './byte-lru.ts'
+import { entryPointOf, onlyFiles } from './entry-points.ts'
+import { announceDropped } from './merge-conflicts.ts'
+import type { CachedIndex, Connection, Hex, MergeMode, PackageVersion, PackedFacts, Repository } from './model.ts'
+import { displayName, type ConnectionName, type FormatId, type PackageName } from './names.ts'
+import type { ReadOptions } from './offered.ts'
+import type { FileHere, MergePlan } from './plan-merge.ts'
+import type { BlobStore, Clock, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
+import type { SideCarPreparation } from './prepare-side-cars.ts'
+import type { Scope } from './scope.ts'
+import { connectionsAlong, searchPath } from './topology.ts'
+
+// The index of a name whose sources are merged: made of those of all connections along the way, by one plan (plan-merge.ts), and
+// from then on an index like any other. Whatever is said of the name and whatever is given out of it is looked up in there.
+
+/** For a worker thread. */
+export type MergeJob = {
+  readonly mode: Exclude<MergeMode, 'never'>
+  readonly hosted: readonly FileHere[]
+  readonly sources: readonly {
+    readonly connection: ConnectionName
+    /** `compressed`: the document, in zstd. */
+    readonly index: { readonly sha256: Hex; readonly compressed: Uint8Array; readonly facts: PackedFacts } | null
+    readonly kept: readonly FileHere[]
+  }[]
+}
+
+/** What comes of it. `damaged`: documents whose bytes are not what their names say, and no more. */
+export type Merged =
+  | { readonly damaged: readonly Hex[] }
+  | (Omit<MergePlan, 'facts'> & { readonly document: Uint8Array; readonly facts: PackedFacts })
+
+/** One connection along the way, as it was asked. */
+export type AskedSource = Pick<CachedIndex, 'state' | 'revision' | 'checkedAt'> & {
+  readonly connection: Connection
+  readonly repository: Repository
+  readonly stale: boolean
+}
+type Source = Pick<AskedSource, 'connection' | 'repository' | 'stale'> & { readonly index: CachedIndex }
+
+const withoutFacts = ({ index: { state, revision, checkedAt }, ...source }: Source): AskedSource => ({
+  ...source,
+  state,
+  revision,
+  checkedAt,
+})
+
+export type MergedIndex = {
+  /** In zstd. */
+  readonly document: Uint8Array
+  /** Each file and each version says which connection it is `from`. */
+  readonly facts: PackedFacts
+  /** What was fetched and may be given out, by file: the connection that it came from. */
+  readonly kept: ReadonlyMap<string, ConnectionName>
+  readonly sources: readonly AskedSource[]
+}
+
+export type MergeParts = {
+  readonly store: MetadataStore
+  readonly blobs: BlobStore
+  readonly upstream: Upstream
+  readonly clock: Clock
+  readonly sideCars: SideCarPreparation
+  /** In a worker thread: unpacks, plans and packs. */
+  readonly merge: (format: FormatId, job: MergeJob) => Promise<Merged>
+  /** That a conflict could not be announced does not fail who asked. */
+  readonly onRetentionFailure: (error: unknown, file: string) => void
+}
+
+export type MergeReader = {
+  /**
+   * Throws where one of the connections can neither be asked nor answered earlier: to leave it out would let lower ones give what
+   * it has.
+   */
+  read(
+    scope: Scope,
+    name: PackageName,
+    mode: Exclude<MergeMode, 'never'>,
+    options: ReadOptions & { readonly force?: boolean; readonly wasHere?: boolean; readonly isShown?: boolean },
+  ): Promise<MergedIndex>
+}
+
+const REMEMBERED_BYTES = 32_000_000
+
+type Remembered = { readonly token: string; readonly merged: MergedIndex }
+
+export function mergeReader(parts: MergeParts): MergeReader {
+  const remembered = new ByteLru<Remembered>(REMEMBERED_BYTES)
+  const remember = (key: string, token: string, merged: MergedIndex) =>
+    remembered.set(
+      key,
+      { token, merged: asFresh(merged) },
+      merged.document.byteLength + merged.facts.byteLength + 1_000,
+    )
+  const making = new Map<string, Promise<MergedIndex>>()
+
+  return {
+    async read(scope, name, mode, options) {
+      const key = [scope.domain.name, scope.repository.name, name.format, name.key].join('\n')
+      const known = remembered.get(key)
+      const asked = connectionsOnce(scope, name)
+      const before = await tokenNow(parts, scope, name, mode, asked)
+      if (known && options.force !== true && before.isFresh && known.token === before.token) return known.merged
+      const sources = await Promise.all(asked.map((one) => readSource(parts, scope, name, one, options)))
+      const token = tokenOf(
+        before.counters,
+        mode,
+        sources.map(({ index }) => index.revision),
+      )
+      if (known?.token === token) return { ...known.merged, sources: sources.map(withoutFacts) }
+      const flight = `${key}\n${token}`
+      const made = making.get(flight) ?? make(parts, scope, name, mode, sources).finally(() => making.delete(flight))
+      making.set(flight, made)
+      const merged = await made
+      remember(
+        key,
+        tokenOf(
+          before.counters,
+          mode,
+          merged.sources.map(({ revision }) => revision),
+        ),
+        merged,
+      )
+      return merged
+    },
+  }
+}
+
+/** It is given out again only while all of it is. */
+const asFresh = (merged: MergedIndex): MergedIndex => ({
+  ...merged,
+  sources: merged.sources.map((source) => ({ ...source, stale: false })),
+})
+
+/** Each connection where it comes first. */
+function connectionsOnce({ view, repository }: Scope, name: PackageName) {
+  const along = connectionsAlong(view, searchPath(view, repository.name), name)
+  return along.filter(({ connection }, at) => along.findIndex((one) => one.connection === connection) === at)
+}
+
+const tokenOf = (counters: string, mode: MergeMode, revisions: readonly (number | undefined)[]): string =>
+  `${counters} ${mode} ${revisions.join(' ')}`
+
+/** What a merged index would be made of at this moment, as far as counters tell, and whether all of it is fresh. */
+async function tokenNow(
+  { store, clock }: MergeParts,
+  { domain, view }: Scope,
+  { format, key }: PackageName,
+  mode: MergeMode,
+  asked: readonly { readonly connection: Connection }[],
+) {
+  const at = { domain: domain.name, format, key }
+  // The package's counter before everything that is made of what it counts.
+  const first = await store.readRevision({ ...at, index: null })
+  const revisions = await Promise.all(
+    asked.map(({ connection }) => store.readRevision({ ...at, index: connection.name })),
+  )
+  const now = clock.now()
+  const counters = `${view.counter} ${first.package}`
+  return {
+    counters,
+    token: tokenOf(
+      counters,
+      mode,
+      revisions.map(({ index }) => index?.revision),
+    ),
+    isFresh: revisions.every(({ index }) => index && now < index.freshUntil && index.freshUntil < now + LONGEST_MS),
+  }
+}
+
+/** No index is fresh for longer. */
+const LONGEST_MS = 3600_000
+
+async function readSource(
+  { store, upstream, sideCars }: MergeParts,
+  scope: Scope,
+  name: PackageName,
+  { connection, repository }: { readonly connection: Connection; readonly repository: Repository },
+  options: Parameters<MergeReader['read']>[3],
+): Promise<Source> {
+  const { deadline, whileRevalidating = true, force = false, wasHere = false, isShown = false } = options
+  const { index, stale } = await upstream.readIndex(connection, name, { deadline, whileRevalidating, force, wasHere })
+  const source = { connection, repository, index, stale }
+  if (!isShown || stale || index.state !== 'present') return source
+  if (!(await sideCars.prepare(scope, name, { connection, index }, deadline))) return source
+  // As it is now, revision and all: what was found out moved it.
+  return { ...source, index: (await store.findIndex(connection.name, name.format, name.key)) ?? index }
+}
+
+async function make(
+  parts: MergeParts,
+  scope: Scope,
+  name: PackageName,
+  mode: Exclude<MergeMode, 'never'>,
+  sources: readonly Source[],
+): Promise<MergedIndex> {
+  const along = searchPath(scope.view, scope.repository.name).map((repository) => repository.name)
+  const held = await parts.store.listVersions(scope.domain.name, along, name.format, name.key)
+  let asked = sources
+  for (const isSecondTry of [false, true]) {
+    const result = await mergeOnce(parts, name, mode, asked, held)
+    if (!('damaged' in result)) {
+      await announceDropped(parts, scope, name, result.dropped).catch((error: unknown) =>
+        parts.onRetentionFailure(error, displayName(name)),
+      )
+      const { document, facts, kept } = result
+      return { document, facts, kept: new Map(kept), sources: asked.map(withoutFacts) }
+    }
+    if (isSecondTry) break
+    // Lost or damaged: they are given up, and fetched anew.
+    await parts.store.condemnDamaged(result.damaged)
+    const options = { deadline: parts.clock.now() + FETCHED_ANEW_MS }
+    asked = await Promise.all(sources.map((one) => readSource(parts, scope, name, one, options)))
+  }
+  throw new Error(`An index of ${displayName(name)} is missing from the blob store`)
+}
+
+async function mergeOnce(
+  parts: MergeParts,
+  name: PackageName,
+  mode: MergeJob['mode'],
+  asked: readonly Source[],
+  held: readonly PackageVersion[],
+): Promise<Merged> {
+  const documents = await Promise.all(asked.map(({ index }) => documentOf(parts, index)))
+  const lost = asked.flatMap(({ index }, at) => (isLive(index) && !documents[at] ? [index.document.sha256] : []))
+  if (lost.length > 0) return { damaged: lost }
+  const live = asked.map(({ connection }, at) => ({
+    connection: connection.name,
+    index: documents[at] ?? null,
+    kept: keptFrom(held, connection.name),
+  }))
+  const hosted = held.filter(({ origin }) => origin === 'INTERNAL').flatMap(filesOf)
+  return parts.merge(name.format, { mode, hosted, sources: [...live, ...goneFrom(held, asked)] })
+}
+
+const FETCHED_ANEW_MS = 10_000
+
+const isLive = (
+  index: CachedIndex,
+): index is CachedIndex & { readonly document: NonNullable<CachedIndex['document']>; readonly facts: PackedFacts } =>
+  index.state === 'present' && index.document !== null && index.facts !== null
+
+/** null also where it is lost. */
+async function documentOf({ blobs }: MergeParts, index: CachedIndex) {
+  if (!isLive(index)) return null
+  await using blob = await blobs.open(index.document.sha256, index.document)
+  const compressed = blob && (await wholeOf(blob))
+  return compressed ? { sha256: index.document.sha256, compressed, facts: index.facts } : null
+}
+
+async function wholeOf(blob: ReadableBlob & { readonly size: number }): Promise<Uint8Array | undefined> {
+  // A copy: it moves to another thread.
+  const bytes = new Uint8Array(blob.size)
+  for (let at = 0; at < bytes.length;) {
+    const read = await blob.read(bytes.subarray(at), at)
+    if (read === 0) return undefined
+    at += read
+  }
+  return bytes
+}
+
+const filesOf = ({ version, status, assets }: PackageVersion): readonly FileHere[] =>
+  assets.map(({ file, digests }) => ({ file, version, digests, ...(status !== 'Published' && { isHidden: true }) }))
+
+const fetched = (held: readonly PackageVersion[]): readonly PackageVersion[] =>
+  held.filter(({ origin, status }) => origin === 'EXTERNAL' && status === 'Published')
+
+const keptFrom = (held: readonly PackageVersion[], connection: ConnectionName): readonly FileHere[] =>
+  onlyFiles(fetched(held), (version, asset) => entryPointOf(version, asset) === connection).flatMap(filesOf)
+
+/** What was fetched stays, also when its connection is no longer along the way: behind all that are. */
+function goneFrom(held: readonly PackageVersion[], asked: readonly Source[]): MergeJob['sources'] {
+  const along = new Set(asked.map(({ connection }) => connection.name))
+  const gone = new Set(
+    fetched(held)
+      .flatMap((version) => version.assets.map((asset) => entryPointOf(version, asset)))
+      .filter((connection) => !along.has(connection)),
+  )
+  return [...gone].toSorted().map((connection) => ({ connection, index: null, kept: keptFrom(held, connection) }))
+}
