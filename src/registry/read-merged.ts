@@ -35,7 +35,7 @@ export type Merging = {
   readonly wasHere: boolean
 }
 
-/** null: they are not merged, or nobody may be asked. A name that nothing is said about costs one look into a map. */
+/** null: they are not merged, or nobody may be asked. */
 export async function mergingOf(parts: ReadParts, scope: Scope, name: PackageName): Promise<Merging | null> {
   if (!saysMerge(scope.view, name)) return null
   const along = searchPath(scope.view, scope.repository.name)
@@ -51,7 +51,9 @@ export async function readPackageOf(
   name: PackageName,
   options: ReadOptions,
 ): Promise<PackageSources> {
-  const merging = options.askUpstream === false ? null : await mergingOf(parts, scope, name)
+  // Nothing is said about nearly all names: they pay for one look into a map.
+  const isAsked = options.askUpstream !== false && saysMerge(scope.view, name)
+  const merging = isAsked ? await mergingOf(parts, scope, name) : null
   return merging ? readMerged(parts, scope, name, merging, options) : readPackage(parts, scope, name, options)
 }
 
@@ -62,7 +64,7 @@ export async function openAssetOf(
   select: AssetSelection,
   options: ReadOptions,
 ): Promise<OpenedAsset> {
-  const merging = await mergingOf(parts, scope, name)
+  const merging = saysMerge(scope.view, name) ? await mergingOf(parts, scope, name) : null
   return merging
     ? openMerged(parts, scope, name, select, merging, options)
     : openAsset(parts, scope, name, select, options)
@@ -156,14 +158,9 @@ async function openMerged(
   const found = await parts.store.findAsset(scope.domain.name, names, name.format, name.key, select.file, from)
   const isMeant = (path: string | null) => select.path === undefined || select.path === path
   if (found && isMeant(found.asset.path)) {
-    const opened = await openHeld(
-      parts,
-      scope,
-      name,
-      found,
-      select,
-      listed && factsOf(name, listed.file, listed.version),
-    )
+    // Of what is listed no more only the version's time is known.
+    const known = listed ? factsOf(name, listed.file, listed.version) : found.version
+    const opened = await openHeld(parts, scope, name, found, select, known)
     if (opened) return opened
   }
   const source = merged.sources.find(({ connection }) => connection.name === from)

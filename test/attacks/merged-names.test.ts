@@ -106,11 +106,10 @@ async function doors(): Promise<readonly string[]> {
   const given: string[] = []
   for (const { source, file, path, bytes } of offered) {
     const isListed = json.files.some(({ url }) => url.endsWith(path))
-    const [whole, part, metadata] = [
-      await read(path.slice(1)),
-      await read(path.slice(1), { range: 'bytes=0-9' }),
-      file.endsWith('.whl') ? await read(`${path.slice(1)}.metadata`) : null,
-    ]
+    // In this order: the first is asked before anything of the file is here.
+    const part = await read(path.slice(1), { range: 'bytes=0-9' })
+    const metadata = file.endsWith('.whl') ? await read(`${path.slice(1)}.metadata`) : null
+    const whole = await read(path.slice(1))
     const what = `${source} ${file}`
     expect(html.includes(path), `HTML of ${what}`).toBe(isListed)
     expect(
@@ -126,6 +125,17 @@ async function doors(): Promise<readonly string[]> {
   expect(json.files).toHaveLength(given.length)
   return given
 }
+
+/** What events of that type said of the project. */
+async function told(type: string) {
+  const { events } = await registry.admin.client.call(operations.listEvents, { limit: 1000 })
+  return events
+    .filter((event) => event.type === type && event.detail['packageName'] === name)
+    .flatMap(({ detail }) => detail['files'] as readonly Told[])
+}
+type Told = { readonly file: string; readonly kept: From; readonly dropped: From }
+type From = { readonly connection: string | null }
+
 const wheel = (source: Source, version: string, tags = 'py3-none-any'): string =>
   `${source} ${name.replaceAll('-', '_')}-${version}-${tags}.whl`
 
@@ -210,14 +220,8 @@ describe('all files', () => {
     await offer('public', '3.0')
     registry.passTime(700_000)
     expect(await doors()).toEqual([...expected, wheel('public', '3.0')])
-    const { events } = await registry.admin.client.call(operations.listEvents, { limit: 1000 })
-    const told = events
-      .filter(({ type, detail }) => type === 'Merged File Dropped' && detail['packageName'] === name)
-      .flatMap(({ detail }) => detail['files'] as { file: string; kept: From; dropped: From }[])
-    type From = { readonly connection: string | null }
-    expect(
-      told.map(({ file, kept, dropped }) => [file.includes('-1.0-'), kept.connection, dropped.connection]),
-    ).toEqual([
+    const dropped = await told('Merged File Dropped')
+    expect(dropped.map((one) => [one.file.includes('-1.0-'), one.kept.connection, one.dropped.connection])).toEqual([
       [true, null, 'private:vendor'],
       [true, null, 'public:pypi'],
       [false, 'private:vendor', 'public:pypi'],
@@ -230,10 +234,7 @@ describe('all files', () => {
     await offer('public', '1.0', undefined, same)
     await merge('all')
     expect((await page()).files).toHaveLength(1)
-    const { events } = await registry.admin.client.call(operations.listEvents, { limit: 1000 })
-    expect(
-      events.filter(({ type, detail }) => type === 'Merged File Dropped' && detail['packageName'] === name),
-    ).toEqual([])
+    expect(await told('Merged File Dropped')).toEqual([])
   })
 
   it('come with the attestations of their own source', async () => {
@@ -250,10 +251,11 @@ describe('all files', () => {
     await offer('vendor', '1.0')
     await offer('public', '2.0')
     await merge('all')
-    expect((await page()).files).toHaveLength(2)
+    expect(await doors()).toHaveLength(2)
     open.setStatus(name, 'quarantined', 'malware')
     registry.passTime(700_000)
     expect(await page()).toMatchObject({ files: [], 'project-status': { status: 'quarantined' } })
+    expect(await doors()).toEqual([])
   })
 })
 
@@ -294,8 +296,7 @@ describe('what is said about a name', () => {
     await offer('vendor', '2.0', LINUX)
     registry.passTime(700_000)
     expect(await doors()).toHaveLength(3)
-    const { events } = await registry.admin.client.call(operations.listEvents, { limit: 1000 })
-    expect(events.filter(({ type }) => type === 'Upstream Version Withdrawn')).toEqual([])
+    expect(await told('Upstream Version Withdrawn')).toEqual([])
   })
 
   it.each<[string, () => Promise<unknown>]>([

@@ -14,7 +14,7 @@ import {
   type PackageName,
 } from '../../src/registry/names.ts'
 import type { PublishRequest } from '../../src/registry/publish.ts'
-import { mergeReader, type MergeJob } from '../../src/registry/merged-index.ts'
+import { mergeReader, type MergeJob, type MergeParts } from '../../src/registry/merged-index.ts'
 import type { MergedParts } from '../../src/registry/read-merged.ts'
 import { createRegistry, type Registry } from '../../src/registry/registry.ts'
 import type { Scope } from '../../src/registry/scope.ts'
@@ -49,6 +49,7 @@ export type AssembledRegistry = AsyncDisposable &
   Pick<Assembled, 'store' | 'blobs' | 'clock' | 'observed' | 'upstream'> & {
     readonly registry: Registry
     readonly readParts: MergedParts
+    readonly mergeParts: MergeParts
     readonly retentionFailures: unknown[]
     /** Where a request for the repository stands at this moment. */
     scope(repository: string): Promise<Scope>
@@ -147,6 +148,7 @@ export async function assembleRegistry(layout: Layout): Promise<AssembledRegistr
     ...assembled,
     registry,
     readParts,
+    mergeParts: given,
     retentionFailures,
     scope,
     commit: (...changes) => store.commit(changes),

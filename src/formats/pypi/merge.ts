@@ -34,5 +34,5 @@ export function mergePages({ mode, hosted, sources }: MergeInput): MergePlan & {
     serial: null,
     more: pages.find((one) => one !== null)?.more ?? {},
   }
-  return { ...plan, facts, document: Buffer.from(JSON.stringify(page)) }
+  return { ...plan, facts, kept: quarantined ? [] : plan.kept, document: Buffer.from(JSON.stringify(page)) }
 }
