@@ -242,8 +242,8 @@ describe('all files', () => {
     await offer('public', '1.0', MAC)
     await merge('all')
     for (const { source, file } of offered) {
-      const told = await read(`integrity/${name}/1.0/${file}/provenance`)
-      expect([told.status, await told.json()]).toEqual([200, attested(source)])
+      const document = await read(`integrity/${name}/1.0/${file}/provenance`)
+      expect([document.status, await document.json()]).toEqual([200, attested(source)])
     }
   })
 

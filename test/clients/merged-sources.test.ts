@@ -48,16 +48,17 @@ afterAll(async () => {
 
 const index = () => `http://aws:${registry.token}@${new URL(registry.url).host}/pypi/local/main/simple/`
 
+const words = (line: string): readonly string[] => line.split(' ')
 const COMMANDS = {
   pip: (onMac: boolean) => [
-    ...['install', '--no-cache-dir', '--disable-pip-version-check', '--only-binary=:all:', '--no-deps'],
+    ...words('install --no-cache-dir --disable-pip-version-check --only-binary=:all: --no-deps --index-url'),
+    index(),
     ...(onMac ? ['--platform', 'macosx_11_0_arm64'] : []),
-    ...['--index-url', index()],
   ],
   uv: (onMac: boolean) => [
-    ...['pip', 'install', '--no-cache', '--only-binary', ':all:', '--no-deps'],
+    ...words('pip install --no-cache --only-binary :all: --no-deps --default-index'),
+    index(),
     ...(onMac ? ['--python-platform', 'aarch64-apple-darwin'] : []),
-    ...['--default-index', index()],
   ],
 }
 

@@ -148,7 +148,8 @@ describe('commands', () => {
     const merge = await done('package', 'merge', 'pypi:numpy', '--mode', 'extra-wheels')
     expect(merge).toMatch(/Sources +merged: extra-wheels\nSaid by +main\nUpstreams +every connection .* is told/)
     expect(await json('package', 'merge', 'pypi:numpy')).toEqual({
-      ...{ mode: 'extra-wheels', setIn: 'main' },
+      mode: 'extra-wheels',
+      setIn: 'main',
       asksUpstreams: true,
     })
     expect(await granary(['package', 'merge', 'pypi:numpy', '--mode', 'some'], env)).toMatchObject({ code: 2 })
