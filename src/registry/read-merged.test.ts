@@ -207,6 +207,41 @@ describe('a file that was fetched', () => {
     expect((await open(linux?.file ?? '')).equals(linux?.bytes ?? Buffer.of())).toBe(true)
   })
 
+  it('and that its connection replaced since is given out as it was, and the other bytes are not', async () => {
+    const [old] = await first.publish({ name: 'demo', version: '1.0' })
+    await put('all')
+    await open(old?.file ?? '')
+    first.remove('demo')
+    const [other] = await first.publish({ name: 'demo', version: '1.0', files: { 'other.py': '' } })
+    expect((await readAnew()).retained).toMatchObject([{ assets: [{ path: old?.path.slice(1) }] }, {}])
+    const at = async (path: string | undefined) =>
+      openAssetOf(
+        registry.readParts,
+        await registry.scope('main'),
+        demo,
+        { file: old?.file ?? '', path: path?.slice(1) ?? '' },
+        { deadline: deadline() },
+      )
+    await using kept = (await at(old?.path)).body
+    expect(kept.size).toBe(old?.bytes.length)
+    await expect(at(other?.path)).rejects.toMatchObject({ code: 'not_found' })
+  })
+
+  it('stays when its connection goes, behind all others', async () => {
+    const [mine] = await second.publish({ name: 'demo', version: '1.0', tags: MAC })
+    const [taken] = await second.publish({ name: 'demo', version: '1.0', tags: LINUX, files: { 'other.py': '' } })
+    await put('all')
+    for (const one of [mine, taken]) await open(one?.file ?? '')
+    const two = registry.scope('two').then(({ repository }) => repository)
+    await registry.commit({ change: 'set-repository', repository: { ...(await two), connections: [] } })
+    const [better] = await first.publish({ name: 'demo', version: '1.0', tags: LINUX })
+    const { retained, dependsOn } = await readAnew()
+    expect(new Set(retained.flatMap(({ assets }) => assets.map(({ file }) => file)))).toEqual(new Set([mine?.file]))
+    expect(dependsOn.map(({ connection }) => connection)).toEqual(['pypi:first'])
+    expect((await open(mine?.file ?? '')).equals(mine?.bytes ?? Buffer.of())).toBe(true)
+    expect((await open(taken?.file ?? '')).equals(better?.bytes ?? Buffer.of())).toBe(true)
+  })
+
   it('does not hinder what is published beside it', async () => {
     const [file] = await first.publish({ name: 'demo', version: '1.0', tags: MAC })
     await put('extra-wheels')
@@ -219,4 +254,15 @@ describe('a file that was fetched', () => {
     expect((await open(`demo-1.0-${LINUX}.whl`)).toString()).toBe('ours')
     expect((await open(file?.file ?? '')).equals(file?.bytes ?? Buffer.of())).toBe(true)
   })
+})
+
+it('what is published comes before a version that an upstream has, instead of being refused', async () => {
+  await first.publish({ name: 'demo', version: '2.0', tags: MAC })
+  const at = { domain: DOMAIN, repository: parseRepositoryName('one'), format: 'pypi', key: demo.key } as const
+  await registry.commit({ change: 'set-origin', at, origin: { publish: 'ALLOW', upstream: 'ALLOW' } })
+  await readPackageOf(registry.readParts, await registry.scope('one'), demo, { deadline: deadline() })
+  const publish = () => registry.publish('one', demo, '2.0', 'ours', { file: `demo-2.0-${LINUX}.whl` })
+  await expect(publish()).rejects.toMatchObject({ code: 'conflict' })
+  await put('extra-wheels', 'one')
+  expect(await publish()).toMatchObject({ outcome: 'created' })
 })

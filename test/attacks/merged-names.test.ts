@@ -348,21 +348,22 @@ describe('what is said about a name', () => {
 })
 
 describe('curation', () => {
-  it('judges each file of a version by when its own source published it', async () => {
+  it('judges each file of a version by when its own source published it, fetched or not', async () => {
     const { call } = registry.admin.client
-    const { id } = await call(operations.createRule, {
-      domain: 'local',
-      rule: { kind: 'minimum-age', seconds: 604_800, packages: [{ format: 'pypi', package: name }] },
-    })
     await offer('vendor', '1.0', LINUX)
-    await offer('public', '1.0', MAC, { uploadTime: new Date().toISOString() })
+    for (const tags of [MAC, WINDOWS]) await offer('public', '1.0', tags, { uploadTime: new Date().toISOString() })
     await merge('extra-wheels')
-    const [vendors, young] = offered
+    const [vendors, ...young] = offered
+    for (const { path } of offered.slice(0, 2)) expect((await read(path.slice(1))).status).toBe(200)
+    const packages = [{ format: 'pypi' as const, package: name }]
+    const rule = { kind: 'minimum-age' as const, seconds: 604_800, packages }
+    const { id } = await call(operations.createRule, { domain: 'local', rule })
     expect((await page()).files.map(({ filename }) => filename)).toEqual([vendors?.file])
     expect((await read(vendors?.path.slice(1) ?? '')).status).toBe(200)
-    expect((await read(young?.path.slice(1) ?? '')).status).toBe(403)
+    for (const { path } of young)
+      for (const asked of [path.slice(1), `${path.slice(1)}.metadata`]) expect((await read(asked)).status).toBe(403)
     await call(operations.deleteRule, { domain: 'local', rule: id })
-    expect(await doors()).toHaveLength(2)
+    expect(await doors()).toHaveLength(3)
   })
 })
 
