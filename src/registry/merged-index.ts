@@ -28,7 +28,13 @@ export type MergeJob = {
 /** What comes of it. `damaged`: documents whose bytes are not what their names say, and no more. */
 export type Merged =
   | { readonly damaged: readonly Hex[] }
-  | (Omit<MergePlan, 'facts'> & { readonly document: Uint8Array; readonly facts: PackedFacts })
+  | (Omit<MergePlan, 'facts'> & {
+      /** In zstd. */
+      readonly document: Uint8Array
+      /** Of `document`. */
+      readonly sha256: Hex
+      readonly facts: PackedFacts
+    })
 
 /** One connection along the way, as it was asked. */
 export type AskedSource = Pick<CachedIndex, 'state' | 'revision' | 'checkedAt'> & {
@@ -46,8 +52,8 @@ const withoutFacts = ({ index: { state, revision, checkedAt }, ...source }: Sour
 })
 
 export type MergedIndex = {
-  /** In zstd. */
-  readonly document: Uint8Array
+  /** `bytes`: in zstd. */
+  readonly document: { readonly sha256: Hex; readonly size: number; readonly bytes: Uint8Array }
   /** Each file and each version says which connection it is `from`. */
   readonly facts: PackedFacts
   /** What was fetched and may be given out, by file: the connection that it came from. */
@@ -87,11 +93,7 @@ type Remembered = { readonly token: string; readonly merged: MergedIndex }
 export function mergeReader(parts: MergeParts): MergeReader {
   const remembered = new ByteLru<Remembered>(REMEMBERED_BYTES)
   const remember = (key: string, token: string, merged: MergedIndex) =>
-    remembered.set(
-      key,
-      { token, merged: asFresh(merged) },
-      merged.document.byteLength + merged.facts.byteLength + 1_000,
-    )
+    remembered.set(key, { token, merged: asFresh(merged) }, merged.document.size + merged.facts.byteLength + 1_000)
   const making = new Map<string, Promise<MergedIndex>>()
 
   return {
@@ -203,7 +205,8 @@ async function make(
       await announceDropped(parts, scope, name, result.dropped).catch((error: unknown) =>
         parts.onRetentionFailure(error, displayName(name)),
       )
-      const { document, facts, kept } = result
+      const { document: bytes, sha256, facts, kept } = result
+      const document = { sha256, size: bytes.byteLength, bytes }
       return { document, facts, kept: new Map(kept), sources: asked.map(withoutFacts) }
     }
     if (isSecondTry) break

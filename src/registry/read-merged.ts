@@ -31,7 +31,7 @@ export type MergedParts = ReadParts & { readonly merged: MergeReader }
 export type Merging = {
   readonly mode: Exclude<MergeMode, 'never'>
   readonly along: readonly Repository[]
-  readonly evenIfOwned: boolean
+  readonly isOwned: boolean
   readonly wasHere: boolean
 }
 
@@ -42,7 +42,7 @@ export async function mergingOf(parts: ReadParts, scope: Scope, name: PackageNam
   const origin = await originFacts(parts, scope, name)
   const mode = origin.merge ?? 'never'
   if (mode === 'never' || !mayAskUpstream(origin, along)) return null
-  return { mode, along, evenIfOwned: isOwned(origin), wasHere: origin.record?.ingested ?? false }
+  return { mode, along, isOwned: isOwned(origin), wasHere: origin.record?.ingested ?? false }
 }
 
 export async function readPackageOf(
@@ -98,7 +98,7 @@ async function readMerged(
   return {
     index: {
       connection: null,
-      document: { sha256: '', size: document.byteLength, bytes: document },
+      document,
       facts,
       only: null,
       sideCars: await sideCarsIn(parts, name, merged),
@@ -173,11 +173,7 @@ async function openMerged(
     facts: factsOf(name, listed.file, listed.version),
     metadata: null,
   }
-  return openOffered(parts, scope, name, select, offered, {
-    ...options,
-    evenIfOwned: merging.evenIfOwned,
-    isMerged: true,
-  })
+  return openOffered(parts, scope, name, select, { offered, isOwned: merging.isOwned }, { ...options, isMerged: true })
 }
 
 type Shown = {

@@ -321,22 +321,23 @@ async function openFromUpstream(
   if (!mayAskUpstream(origin, along)) throw notFound(name, isOwned(origin) ? select.file : undefined)
   const offered = await findOffered(parts, scope, name, select, along, options)
   if (!offered) throw notFound(name, select.file)
-  return openOffered(parts, scope, name, select, offered, { ...options, evenIfOwned: isOwned(origin) })
+  return openOffered(parts, scope, name, select, { offered, isOwned: isOwned(origin) }, options)
 }
 
-/** Downloads it, or opens less of it where less is wanted. `evenIfOwned`, `isMerged`: see `Retention`. */
+/** Downloads it, or opens less of it where less is wanted. `isMerged`: see `Retention`. */
 export async function openOffered(
   parts: ReadParts,
   scope: Scope,
   name: PackageName,
   select: AssetSelection,
-  offered: OfferedFile,
-  options: ReadOptions & { readonly evenIfOwned: boolean; readonly isMerged?: boolean },
+  known: { readonly offered: OfferedFile; readonly isOwned: boolean },
+  options: ReadOptions & { readonly isMerged?: boolean },
 ): Promise<OpenedAsset> {
-  const { connection, repository, file, facts, metadata } = offered
-  const { evenIfOwned, isMerged = false } = options
+  const { connection, repository, file, facts, metadata } = known.offered
+  const { isMerged = false } = options
   refuseHeld(parts, scope, name, facts, parts.clock.now())
-  const retention = { scope, name, file, facts, metadata, connection, keeper: repository, evenIfOwned, isMerged }
+  const owned = { evenIfOwned: known.isOwned, isMerged }
+  const retention = { scope, name, file, facts, metadata, connection, keeper: repository, ...owned }
   const offer = { connection, name, file }
   const onLanded = async (landed: Landed) => {
     await retain(parts, { ...retention, landed })

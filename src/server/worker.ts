@@ -87,7 +87,7 @@ async function mergeDocuments({ renderer, mode, hosted, sources }: Parameters<ty
   if (!mergeThem) throw new Error(`${renderer} merges nothing`)
   const { document, facts, kept, dropped } = mergeThem({ mode, hosted, sources: unpacked })
   const compressed = new Uint8Array(zstdCompressSync(document))
-  return { document: compressed, facts: packFacts(facts), kept, dropped }
+  return { document: compressed, sha256: sha256(compressed).toString('hex'), facts: packFacts(facts), kept, dropped }
 }
 
 const extract = async ({ renderer, compressed, name, files }: ExcerptJob): Promise<ExcerptResult> =>

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { operations } from '../../src/api/index.ts'
 import { uploadPypi } from '../support/pypi-upload.ts'
@@ -119,6 +120,9 @@ async function doors(): Promise<readonly string[]> {
     expect(whole.status, what).toBe(isListed ? 200 : 404)
     expect(part.status, `a part of ${what}`).toBe(isListed ? 206 : 404)
     if (metadata) expect(metadata.status, `metadata of ${what}`).toBe(isListed ? 200 : 404)
+    const digest = createHash('sha256').update(bytes).digest('hex')
+    for (const guess of [`packages/sha256/${digest}/${file}`, `packages/aa/bb/${'c'.repeat(60)}/${file}`])
+      if (guess !== path.slice(1)) expect((await read(guess)).status, `${what} at ${guess}`).toBe(404)
     if (isListed) expect(Buffer.from(await whole.arrayBuffer()).equals(bytes), `bytes of ${what}`).toBe(true)
     if (isListed) given.push(what)
   }
