@@ -4,9 +4,9 @@ import type { AppliedRule } from '../policy/curation/rule.ts'
 import type { MeasuredFile } from '../registry/compare-kept.ts'
 import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem.ts'
 import type { RegistryError } from '../registry/errors.ts'
-import type { IndexFacts, Instant, KeptSideCar, MergeMode, PackageVersion, Tag } from '../registry/model.ts'
+import type { IndexFacts, Instant, KeptSideCar, PackageVersion, Tag } from '../registry/model.ts'
 import type { FormatId, PackageName } from '../registry/names.ts'
-import type { FileHere, MergePlan, MergeSource } from '../registry/plan-merge.ts'
+import type { FileHere, MergePlan, MergeRule, MergeSource } from '../registry/plan-merge.ts'
 import type { OpenedAsset } from '../registry/read.ts'
 import type { Scope } from '../registry/scope.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -198,7 +198,7 @@ export type Renderer = {
 }
 
 export type MergeInput = {
-  readonly mode: Exclude<MergeMode, 'never'>
+  readonly rule: MergeRule
   readonly hosted: readonly FileHere[]
   readonly sources: readonly (MergeSource & { readonly document: Uint8Array | null })[]
 }

@@ -1,10 +1,10 @@
 import { ByteLru } from './byte-lru.ts'
 import { entryPointOf, onlyFiles } from './entry-points.ts'
 import { announceDropped } from './merge-conflicts.ts'
-import type { CachedIndex, Connection, Hex, MergeMode, PackageVersion, PackedFacts, Repository } from './model.ts'
+import type { CachedIndex, Connection, Hex, PackageVersion, PackedFacts, Repository } from './model.ts'
 import { displayName, type ConnectionName, type FormatId, type PackageName } from './names.ts'
 import type { ReadOptions } from './offered.ts'
-import type { FileHere, MergePlan } from './plan-merge.ts'
+import type { FileHere, MergePlan, MergeRule } from './plan-merge.ts'
 import type { BlobStore, Clock, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
 import type { SideCarPreparation } from './prepare-side-cars.ts'
 import type { Scope } from './scope.ts'
@@ -15,7 +15,7 @@ import { connectionsAlong, searchPath } from './topology.ts'
 
 /** For a worker thread. */
 export type MergeJob = {
-  readonly mode: Exclude<MergeMode, 'never'>
+  readonly rule: MergeRule
   readonly hosted: readonly FileHere[]
   readonly sources: readonly {
     readonly connection: ConnectionName
@@ -81,7 +81,7 @@ export type MergeReader = {
   read(
     scope: Scope,
     name: PackageName,
-    mode: Exclude<MergeMode, 'never'>,
+    rule: MergeRule,
     options: ReadOptions & { readonly force?: boolean; readonly wasHere?: boolean; readonly isShown?: boolean },
   ): Promise<MergedIndex>
 }
@@ -97,28 +97,28 @@ export function mergeReader(parts: MergeParts): MergeReader {
   const making = new Map<string, Promise<MergedIndex>>()
 
   return {
-    async read(scope, name, mode, options) {
+    async read(scope, name, rule, options) {
       const key = [scope.domain.name, scope.repository.name, name.format, name.key].join('\n')
       const known = remembered.get(key)
       const asked = connectionsOnce(scope, name)
-      const before = await tokenNow(parts, scope, name, mode, asked)
+      const before = await tokenNow(parts, scope, name, rule, asked)
       if (known && options.force !== true && before.isFresh && known.token === before.token) return known.merged
       const sources = await Promise.all(asked.map((one) => readSource(parts, scope, name, one, options)))
       const token = tokenOf(
         before.counters,
-        mode,
+        rule,
         sources.map(({ index }) => index.revision),
       )
       if (known?.token === token) return { ...known.merged, sources: sources.map(withoutFacts) }
       const flight = `${key}\n${token}`
-      const made = making.get(flight) ?? make(parts, scope, name, mode, sources).finally(() => making.delete(flight))
+      const made = making.get(flight) ?? make(parts, scope, name, rule, sources).finally(() => making.delete(flight))
       making.set(flight, made)
       const merged = await made
       remember(
         key,
         tokenOf(
           before.counters,
-          mode,
+          rule,
           merged.sources.map(({ revision }) => revision),
         ),
         merged,
@@ -140,15 +140,15 @@ function connectionsOnce({ view, repository }: Scope, name: PackageName) {
   return along.filter(({ connection }, at) => along.findIndex((one) => one.connection === connection) === at)
 }
 
-const tokenOf = (counters: string, mode: MergeMode, revisions: readonly (number | undefined)[]): string =>
-  `${counters} ${mode} ${revisions.join(' ')}`
+const tokenOf = (counters: string, { mode, isOurs }: MergeRule, revisions: readonly (number | undefined)[]): string =>
+  `${counters} ${mode} ${isOurs} ${revisions.join(' ')}`
 
 /** What a merged index would be made of at this moment, as far as counters tell, and whether all of it is fresh. */
 async function tokenNow(
   { store, clock }: MergeParts,
   { domain, view }: Scope,
   { format, key }: PackageName,
-  mode: MergeMode,
+  rule: MergeRule,
   asked: readonly { readonly connection: Connection }[],
 ) {
   const at = { domain: domain.name, format, key }
@@ -163,7 +163,7 @@ async function tokenNow(
     counters,
     token: tokenOf(
       counters,
-      mode,
+      rule,
       revisions.map(({ index }) => index?.revision),
     ),
     isFresh: revisions.every(({ index }) => index && now < index.freshUntil && index.freshUntil < now + LONGEST_MS),
@@ -193,14 +193,14 @@ async function make(
   parts: MergeParts,
   scope: Scope,
   name: PackageName,
-  mode: Exclude<MergeMode, 'never'>,
+  rule: MergeRule,
   sources: readonly Source[],
 ): Promise<MergedIndex> {
   const along = searchPath(scope.view, scope.repository.name).map((repository) => repository.name)
   const held = await parts.store.listVersions(scope.domain.name, along, name.format, name.key)
   let asked = sources
   for (const isSecondTry of [false, true]) {
-    const result = await mergeOnce(parts, name, mode, asked, held)
+    const result = await mergeOnce(parts, name, rule, asked, held)
     if (!('damaged' in result)) {
       await announceDropped(parts, scope, name, result.dropped).catch((error: unknown) =>
         parts.onRetentionFailure(error, displayName(name)),
@@ -221,7 +221,7 @@ async function make(
 async function mergeOnce(
   parts: MergeParts,
   name: PackageName,
-  mode: MergeJob['mode'],
+  rule: MergeRule,
   asked: readonly Source[],
   held: readonly PackageVersion[],
 ): Promise<Merged> {
@@ -234,7 +234,7 @@ async function mergeOnce(
     kept: keptFrom(held, connection.name),
   }))
   const hosted = held.filter(({ origin }) => origin === 'INTERNAL').flatMap(filesOf)
-  return parts.merge(name.format, { mode, hosted, sources: [...live, ...goneFrom(held, asked)] })
+  return parts.merge(name.format, { rule, hosted, sources: [...live, ...goneFrom(held, asked)] })
 }
 
 const FETCHED_ANEW_MS = 10_000

@@ -38,6 +38,10 @@ export function mayAskUpstream(facts: OriginFacts, along: readonly Repository[])
   return !isOwned(facts) || isMerged || set.some((origin) => origin.upstream === 'ALLOW')
 }
 
+/** The name belongs to the domain, and no person said along the way that it may come from upstream. */
+export const isOurs = (facts: OriginFacts, along: readonly Repository[]): boolean =>
+  isOwned(facts) && !explicit(facts, along).some((origin) => origin.upstream === 'ALLOW')
+
 /** Why the name may not be published in `repository`; null where it may. */
 export function publishRefusal(facts: OriginFacts, repository: Repository): string | null {
   const held = facts.packages.find((candidate) => candidate.repository === repository.name)

@@ -44,7 +44,7 @@ const gone = (name: string, kept: readonly string[]): MergeSource =>
   source(name, [], { facts: null, kept: kept.map(here) })
 
 const plan = (mode: 'all' | 'extra-wheels', hosted: readonly string[], ...sources: readonly MergeSource[]) =>
-  planMerge(mode, hosted.map(here), sources, ecosystem.merging)
+  planMerge({ mode, isOurs: false }, hosted.map(here), sources, ecosystem.merging)
 /** `x:first 1.0 TAGS` */
 const shown = ({ facts, kept }: MergePlan): readonly string[] => [
   ...facts.files.map(({ from, file }) => `${from} ${file}`),
@@ -123,9 +123,22 @@ describe('extra wheels', () => {
   it('are not added to a version that is not to be listed, whose file names are taken all the same', () => {
     const hidden = [`1.0 ${LINUX}`].map((file) => ({ ...here(file), isHidden: true as const }))
     const sources = [source('a', [`1.0 ${MAC}`, `1.0 ${LINUX}#other`])]
-    const { facts, dropped } = planMerge('extra-wheels', hidden, sources, ecosystem.merging)
+    const { facts, dropped } = planMerge({ mode: 'extra-wheels', isOurs: true }, hidden, sources, ecosystem.merging)
     expect(facts.files).toEqual([])
     expect(dropped).toMatchObject([{ file: fileOf(`1.0 ${LINUX}`), kept: { from: null } }])
+  })
+
+  it.each([
+    ['extra-wheels', []],
+    ['all', of('a', `1.0 ${LINUX}`)],
+  ] as const)('of a name that is ours, nothing of which is here, no connection decides: %s', (mode, expected) => {
+    const made = planMerge(
+      { mode, isOurs: true },
+      [],
+      [source('a', [`1.0 ${LINUX}`]), gone('b', [`1.0 ${MAC}`])],
+      ecosystem.merging,
+    )
+    expect(made.facts.files.map(({ from, file }) => `${from} ${file}`)).toEqual(expected)
   })
 
   it('bring no version without files', () => {
@@ -191,6 +204,12 @@ describe('of two files with one name', () => {
   ])('%s', (_what, file, expected) => {
     for (const mode of ['all', 'extra-wheels'] as const)
       expect(plan(mode, [`1.0 ${PURE}`], source('a', [file])).dropped).toMatchObject(expected)
+  })
+
+  it('of what several repositories keep of one source the first along the way counts', () => {
+    const kept = gone('a', [`1.0 ${PURE}#first`, `1.0 ${PURE}#second`])
+    const { dropped } = plan('all', [], kept, source('b', [`1.0 ${PURE}#second`]))
+    expect(dropped).toMatchObject([{ kept: { digests: { sha256: 'first' } } }])
   })
 
   it('what no digest compares is dropped without a word', () => {

@@ -50,20 +50,24 @@ export type MergePlan = {
 
 type Offer = FileHere & { readonly from: ConnectionName | null; readonly listed: IndexFile | null }
 
+/** What was said about the name, and whose it is. */
+export type MergeRule = {
+  readonly mode: Exclude<MergeMode, 'never'>
+  /** The domain's, and nobody said that it may come from upstream: where nothing of it is here, no connection decides in its place. */
+  readonly isOurs: boolean
+}
+
 /** Pure. `hosted`: published here, which comes before all connections. */
 export function planMerge(
-  mode: Exclude<MergeMode, 'never'>,
+  { mode, isOurs }: MergeRule,
   hosted: readonly FileHere[],
   sources: readonly MergeSource[],
   merging: Merging,
 ): MergePlan {
   const here = hosted.map((file): Offer => ({ ...file, from: null, listed: null }))
-  const offers = [
-    ...(here.length > 0 ? [{ source: null, offers: here }] : []),
-    ...sources.map((source) => ({ source, offers: offersOf(source) })),
-  ]
-  const deciding = offers.find(
-    ({ source, offers: some }) => some.length > 0 || (source?.facts?.versions ?? []).length > 0,
+  const offers = [{ source: null, offers: here }, ...sources.map((source) => ({ source, offers: offersOf(source) }))]
+  const deciding = offers.find(({ source, offers: some }) =>
+    source === null ? isOurs || some.length > 0 : some.length > 0 || (source.facts?.versions ?? []).length > 0,
   )
   const existing = new Set(
     deciding?.offers.filter(({ isHidden }) => !isHidden).map(({ version }) => merging.versionKey(version)),
@@ -109,7 +113,8 @@ export function planMerge(
 
 /** What is kept otherwise than its index has it stays as it is kept. */
 function offersOf({ connection, facts, kept }: MergeSource): readonly Offer[] {
-  const unlisted = new Map(kept.map((file) => [file.file, file]))
+  // What comes first along the way counts.
+  const unlisted = new Map(kept.toReversed().map((file) => [file.file, file]))
   const offered = (facts?.files ?? []).map((listed): Offer => {
     const own = unlisted.get(listed.file)
     unlisted.delete(listed.file)

@@ -3,12 +3,13 @@ import { compareKept } from './compare-kept.ts'
 import { isOtherThan } from './departures.ts'
 import { entryPointOf, onlyFiles } from './entry-points.ts'
 import { RegistryError } from './errors.ts'
-import type { Connection, IndexFile, IndexVersion, MergeMode, Repository } from './model.ts'
+import type { Connection, IndexFile, IndexVersion, Repository } from './model.ts'
 import type { ConnectionName, PackageName } from './names.ts'
 import type { MergedIndex, MergeReader } from './merged-index.ts'
 import { factsOf, RECHECK_AFTER_MS, type AssetSelection, type OfferedFile, type ReadOptions } from './offered.ts'
-import { isOwned, mayAskUpstream } from './origin.ts'
+import { isOurs, isOwned, mayAskUpstream } from './origin.ts'
 import { findFile, findFiles, findVersion } from './packed-facts.ts'
+import type { MergeRule } from './plan-merge.ts'
 import {
   notFound,
   openAsset,
@@ -29,7 +30,7 @@ import { searchPath, saysMerge } from './topology.ts'
 export type MergedParts = ReadParts & { readonly merged: MergeReader }
 
 export type Merging = {
-  readonly mode: Exclude<MergeMode, 'never'>
+  readonly rule: MergeRule
   readonly along: readonly Repository[]
   readonly isOwned: boolean
   readonly wasHere: boolean
@@ -42,7 +43,12 @@ export async function mergingOf(parts: ReadParts, scope: Scope, name: PackageNam
   const origin = await originFacts(parts, scope, name)
   const mode = origin.merge ?? 'never'
   if (mode === 'never' || !mayAskUpstream(origin, along)) return null
-  return { mode, along, isOwned: isOwned(origin), wasHere: origin.record?.ingested ?? false }
+  return {
+    rule: { mode, isOurs: isOurs(origin, along) },
+    along,
+    isOwned: isOwned(origin),
+    wasHere: origin.record?.ingested ?? false,
+  }
 }
 
 export async function readPackageOf(
@@ -76,10 +82,10 @@ async function readMerged(
   parts: MergedParts,
   scope: Scope,
   name: PackageName,
-  { mode, along, wasHere }: Merging,
+  { rule, along, wasHere }: Merging,
   options: ReadOptions,
 ): Promise<PackageSources> {
-  const merged = await parts.merged.read(scope, name, mode, { ...options, wasHere, isShown: true })
+  const merged = await parts.merged.read(scope, name, rule, { ...options, wasHere, isShown: true })
   const names = along.map((repository) => repository.name)
   const [held, tags] = await Promise.all([
     parts.store.listVersions(scope.domain.name, names, name.format, name.key),
@@ -189,12 +195,12 @@ async function findShown(
   scope: Scope,
   name: PackageName,
   file: string,
-  { mode, wasHere }: Merging,
+  { rule, wasHere }: Merging,
   options: ReadOptions,
 ): Promise<Shown | undefined> {
   for (const force of [false, true]) {
     const how = { ...options, wasHere, force, whileRevalidating: !force }
-    const merged = await parts.merged.read(scope, name, mode, how)
+    const merged = await parts.merged.read(scope, name, rule, how)
     const listed = await findFile(merged.facts, { file })
     const from = listed?.file.from ?? merged.kept.get(file)
     if (from !== undefined) return { merged, from, listed }
@@ -219,11 +225,11 @@ export async function findMergedSource(
   parts: MergedParts,
   scope: Scope,
   name: PackageName,
-  { mode, wasHere }: Merging,
+  { rule, wasHere }: Merging,
   { version, file }: { readonly version: string; readonly file?: string | undefined },
   options: ReadOptions,
 ): Promise<{ readonly connection: Connection; readonly facts: IndexVersion } | undefined> {
-  const { facts, sources } = await parts.merged.read(scope, name, mode, { ...options, wasHere })
+  const { facts, sources } = await parts.merged.read(scope, name, rule, { ...options, wasHere })
   const known = await findVersion(facts, version)
   const listed = file === undefined ? undefined : await findFile(facts, { file })
   const from = file === undefined ? known?.from : listed?.file.from

@@ -73,7 +73,7 @@ async function readAndPack({ renderer, received, name, known }: ReadIndexJob): P
   return packIndex((await load(renderer)).readIndex({ ...rest, body }, name), known)
 }
 
-async function mergeDocuments({ renderer, mode, hosted, sources }: Parameters<typeof merge>[0]): Promise<Merged> {
+async function mergeDocuments({ renderer, rule, hosted, sources }: Parameters<typeof merge>[0]): Promise<Merged> {
   const damaged = sources.flatMap(({ index }) =>
     index && sha256(index.compressed).toString('hex') !== index.sha256 ? [index.sha256] : [],
   )
@@ -85,7 +85,7 @@ async function mergeDocuments({ renderer, mode, hosted, sources }: Parameters<ty
   }))
   const { merge: mergeThem } = await load(renderer)
   if (!mergeThem) throw new Error(`${renderer} merges nothing`)
-  const { document, facts, kept, dropped } = mergeThem({ mode, hosted, sources: unpacked })
+  const { document, facts, kept, dropped } = mergeThem({ rule, hosted, sources: unpacked })
   const compressed = new Uint8Array(zstdCompressSync(document))
   return { document: compressed, sha256: sha256(compressed).toString('hex'), facts: packFacts(facts), kept, dropped }
 }

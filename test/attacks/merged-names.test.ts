@@ -155,6 +155,19 @@ describe('extra wheels', () => {
     expect((await page()).versions).toEqual(['1.0'])
   })
 
+  it('of a project that was published here do not bring it back once it is deleted', async () => {
+    const { call } = registry.admin.client
+    const at = { domain: 'local', repository: `short-lived-${projects}` }
+    await call(operations.createRepository, at)
+    const built = buildWheel({ name, version: '1.0', tags: LINUX })
+    await uploadPypi(registry, { name, version: '1.0', ...built }, { repository: at.repository })
+    await call(operations.deleteRepository, at)
+    for (const tags of [LINUX, MAC, undefined]) await offer('public', '1.0', tags)
+    await merge('extra-wheels')
+    for (const { path } of offered) expect((await read(path.slice(1))).status).toBe(404)
+    expect((await page()).files).toEqual([])
+  })
+
   it('are for machines that the builds from here are not for, and for no version besides', async () => {
     await offer('here', '1.0', LINUX)
     // An installer would take each of these before the one from here.

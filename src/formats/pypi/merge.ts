@@ -5,8 +5,8 @@ import type { PageFile, ProjectPage } from './page.ts'
 import { readDocument } from './read-index.ts'
 
 /** Pages of several indexes as one. What is said of a file is what its own index says. */
-export function mergePages({ mode, hosted, sources }: MergeInput): MergePlan & { readonly document: Uint8Array } {
-  const plan = planMerge(mode, hosted, sources, ecosystem.merging)
+export function mergePages({ rule, hosted, sources }: MergeInput): MergePlan & { readonly document: Uint8Array } {
+  const plan = planMerge(rule, hosted, sources, ecosystem.merging)
   const pages = sources.map(({ document }) => document && readDocument(document))
   const statuses = pages.flatMap((page) => page?.status ?? [])
   // PEP 792: such a project offers no files, whoever else has some under its name.
@@ -19,7 +19,7 @@ export function mergePages({ mode, hosted, sources }: MergeInput): MergePlan & {
     ]),
   )
   const yanked = new Set(
-    mode === 'all' ? [] : facts.versions.flatMap(({ version, discouraged }) => (discouraged ? [version] : [])),
+    rule.mode === 'all' ? [] : facts.versions.flatMap(({ version, discouraged }) => (discouraged ? [version] : [])),
   )
   const files = facts.files.flatMap(({ from, file, version }): PageFile[] => {
     const entry = entries.get(from)?.get(file)
