@@ -1,40 +1,17 @@
 import { ByteLru } from './byte-lru.ts'
-import { entryPointOf, onlyFiles } from './entry-points.ts'
 import { announceDropped } from './merge-conflicts.ts'
-import type { CachedIndex, Connection, Hex, PackageVersion, PackedFacts, Repository } from './model.ts'
+import { gatherJob, type MergeJob, type Merged } from './merge-job.ts'
+import type { CachedIndex, Connection, Hex, PackedFacts, Repository } from './model.ts'
 import { displayName, type ConnectionName, type FormatId, type PackageName } from './names.ts'
 import type { ReadOptions } from './offered.ts'
-import type { FileHere, MergePlan, MergeRule } from './plan-merge.ts'
-import type { BlobStore, Clock, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
+import type { MergeRule } from './plan-merge.ts'
+import type { BlobStore, Clock, MetadataStore, Upstream } from './ports.ts'
 import type { SideCarPreparation } from './prepare-side-cars.ts'
 import type { Scope } from './scope.ts'
 import { connectionsAlong, searchPath } from './topology.ts'
 
 // The index of a name whose sources are merged: made of those of all connections along the way, by one plan (plan-merge.ts), and
 // from then on an index like any other. Whatever is said of the name and whatever is given out of it is looked up in there.
-
-/** For a worker thread. */
-export type MergeJob = {
-  readonly rule: MergeRule
-  readonly hosted: readonly FileHere[]
-  readonly sources: readonly {
-    readonly connection: ConnectionName
-    /** `compressed`: the document, in zstd. */
-    readonly index: { readonly sha256: Hex; readonly compressed: Uint8Array; readonly facts: PackedFacts } | null
-    readonly kept: readonly FileHere[]
-  }[]
-}
-
-/** What comes of it. `damaged`: documents whose bytes are not what their names say, and no more. */
-export type Merged =
-  | { readonly damaged: readonly Hex[] }
-  | (Omit<MergePlan, 'facts'> & {
-      /** In zstd. */
-      readonly document: Uint8Array
-      /** Of `document`. */
-      readonly sha256: Hex
-      readonly facts: PackedFacts
-    })
 
 /** One connection along the way, as it was asked. */
 export type AskedSource = Pick<CachedIndex, 'state' | 'revision' | 'checkedAt'> & {
@@ -69,6 +46,8 @@ export type MergeParts = {
   readonly sideCars: SideCarPreparation
   /** In a worker thread: unpacks, plans and packs. */
   readonly merge: (format: FormatId, job: MergeJob) => Promise<Merged>
+  /** Remembers that a blob was of use. */
+  readonly used: (sha256: Hex) => void
   /** That a conflict could not be announced does not fail who asked. */
   readonly onRetentionFailure: (error: unknown, file: string) => void
 }
@@ -200,7 +179,8 @@ async function make(
   const held = await parts.store.listVersions(scope.domain.name, along, name.format, name.key)
   let asked = sources
   for (const isSecondTry of [false, true]) {
-    const result = await mergeOnce(parts, name, rule, asked, held)
+    const job = await gatherJob(parts.blobs, rule, asked, held)
+    const result = 'damaged' in job ? job : await mergeBy(parts, name, job)
     if (!('damaged' in result)) {
       await announceDropped(parts, scope, name, result.dropped).catch((error: unknown) =>
         parts.onRetentionFailure(error, displayName(name)),
@@ -218,67 +198,9 @@ async function make(
   throw new Error(`An index of ${displayName(name)} is missing from the blob store`)
 }
 
-async function mergeOnce(
-  parts: MergeParts,
-  name: PackageName,
-  rule: MergeRule,
-  asked: readonly Source[],
-  held: readonly PackageVersion[],
-): Promise<Merged> {
-  const documents = await Promise.all(asked.map(({ index }) => documentOf(parts, index)))
-  const lost = asked.flatMap(({ index }, at) => (isLive(index) && !documents[at] ? [index.document.sha256] : []))
-  if (lost.length > 0) return { damaged: lost }
-  const live = asked.map(({ connection }, at) => ({
-    connection: connection.name,
-    index: documents[at] ?? null,
-    kept: keptFrom(held, connection.name),
-  }))
-  const hosted = held.filter(({ origin }) => origin === 'INTERNAL').flatMap(filesOf)
-  return parts.merge(name.format, { rule, hosted, sources: [...live, ...goneFrom(held, asked)] })
+function mergeBy(parts: MergeParts, { format }: PackageName, job: MergeJob): Promise<Merged> {
+  for (const { index } of job.sources) if (index) parts.used(index.sha256)
+  return parts.merge(format, job)
 }
 
 const FETCHED_ANEW_MS = 10_000
-
-const isLive = (
-  index: CachedIndex,
-): index is CachedIndex & { readonly document: NonNullable<CachedIndex['document']>; readonly facts: PackedFacts } =>
-  index.state === 'present' && index.document !== null && index.facts !== null
-
-/** null also where it is lost. */
-async function documentOf({ blobs }: MergeParts, index: CachedIndex) {
-  if (!isLive(index)) return null
-  await using blob = await blobs.open(index.document.sha256, index.document)
-  const compressed = blob && (await wholeOf(blob))
-  return compressed ? { sha256: index.document.sha256, compressed, facts: index.facts } : null
-}
-
-async function wholeOf(blob: ReadableBlob & { readonly size: number }): Promise<Uint8Array | undefined> {
-  // A copy: it moves to another thread.
-  const bytes = new Uint8Array(blob.size)
-  for (let at = 0; at < bytes.length;) {
-    const read = await blob.read(bytes.subarray(at), at)
-    if (read === 0) return undefined
-    at += read
-  }
-  return bytes
-}
-
-const filesOf = ({ version, status, assets }: PackageVersion): readonly FileHere[] =>
-  assets.map(({ file, digests }) => ({ file, version, digests, ...(status !== 'Published' && { isHidden: true }) }))
-
-const fetched = (held: readonly PackageVersion[]): readonly PackageVersion[] =>
-  held.filter(({ origin, status }) => origin === 'EXTERNAL' && status === 'Published')
-
-const keptFrom = (held: readonly PackageVersion[], connection: ConnectionName): readonly FileHere[] =>
-  onlyFiles(fetched(held), (version, asset) => entryPointOf(version, asset) === connection).flatMap(filesOf)
-
-/** What was fetched stays, also when its connection is no longer along the way: behind all that are. */
-function goneFrom(held: readonly PackageVersion[], asked: readonly Source[]): MergeJob['sources'] {
-  const along = new Set(asked.map(({ connection }) => connection.name))
-  const gone = new Set(
-    fetched(held)
-      .flatMap((version) => version.assets.map((asset) => entryPointOf(version, asset)))
-      .filter((connection) => !along.has(connection)),
-  )
-  return [...gone].toSorted().map((connection) => ({ connection, index: null, kept: keptFrom(held, connection) }))
-}

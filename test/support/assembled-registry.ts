@@ -14,7 +14,8 @@ import {
   type PackageName,
 } from '../../src/registry/names.ts'
 import type { PublishRequest } from '../../src/registry/publish.ts'
-import { mergeReader, type MergeJob, type MergeParts } from '../../src/registry/merged-index.ts'
+import type { MergeJob } from '../../src/registry/merge-job.ts'
+import { mergeReader, type MergeParts } from '../../src/registry/merged-index.ts'
 import type { MergedParts } from '../../src/registry/read-merged.ts'
 import { createRegistry, type Registry } from '../../src/registry/registry.ts'
 import type { Scope } from '../../src/registry/scope.ts'
