@@ -6,6 +6,7 @@ import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem
 import type { RegistryError } from '../registry/errors.ts'
 import type { IndexFacts, Instant, KeptSideCar, PackageVersion, Tag } from '../registry/model.ts'
 import type { FormatId, PackageName } from '../registry/names.ts'
+import type { FileHere, MergePlan, MergeRule, MergeSource } from '../registry/plan-merge.ts'
 import type { OpenedAsset } from '../registry/read.ts'
 import type { Scope } from '../registry/scope.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -192,4 +193,12 @@ export type Renderer = {
    */
   excerpt(document: Uint8Array, name: PackageName, files: readonly string[]): Readonly<Record<string, string>>
   render(input: RenderInput): Rendered
+  /** Where the ecosystem has `merging`: documents as `readIndex` returned them, as one of the same kind. */
+  merge?(input: MergeInput): MergePlan & { readonly document: Uint8Array }
+}
+
+export type MergeInput = {
+  readonly rule: MergeRule
+  readonly hosted: readonly FileHere[]
+  readonly sources: readonly (MergeSource & { readonly document: Uint8Array | null })[]
 }

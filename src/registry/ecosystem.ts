@@ -2,6 +2,7 @@ import type { ContentCoding } from './decode-at-once.ts'
 import type { Steps } from './file-parts.ts'
 import type { IndexFacts } from './model.ts'
 import type { FormatId, PackageName } from './names.ts'
+import type { Merging } from './plan-merge.ts'
 import type { OfferedVersion } from './ports.ts'
 
 /** What an upstream answered for an index, as it came (content encoding undone). */
@@ -59,6 +60,8 @@ export type Ecosystem = {
     /** Finds it inside of the file. Throws `mismatch` with the reason where that is not possible beyond doubt. */
     extract(file: string, size: number): Steps<Uint8Array>
   }
+  /** Where a version has many files that several sources may have some of (PyPI); its renderer then has `merge`. Left out: sources cannot be merged. */
+  readonly merging?: Merging
   /** `Content-Type` of a package file. */
   fileType(file: string): string
 }

@@ -146,7 +146,7 @@ export async function findInIndex(
 }
 
 /** A request for a file that does not exist asks the upstream at most this often per package. */
-const RECHECK_AFTER_MS = 10_000
+export const RECHECK_AFTER_MS = 10_000
 
 export const factsOf = (name: PackageName, file: IndexFile, version: IndexVersion | undefined): VersionFacts => ({
   format: name.format,

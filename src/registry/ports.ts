@@ -36,6 +36,7 @@ import type {
   PackageName,
   RepositoryName,
 } from './names.ts'
+import type { MergeReads } from './merge-reads.ts'
 import type { NameReads } from './name-reads.ts'
 import type { Delivery, DeliveryAttempt, DeliveryState, Webhook } from './webhooks.ts'
 
@@ -60,7 +61,7 @@ export type Revision = {
   readonly index: { readonly revision: number; readonly freshUntil: Instant } | null
 }
 
-export interface TopologyReads {
+export interface TopologyReads extends MergeReads {
   findSetting(key: string): Promise<string | undefined>
   listAccounts(): Promise<readonly Account[]>
   findAccount(id: AccountId): Promise<Account | undefined>
@@ -119,13 +120,14 @@ export interface PackageReads {
     format: FormatId,
     key: PackageKey,
   ): Promise<readonly (Tag & { readonly repository: RepositoryName })[]>
-  /** The first of `repositories` that holds the file; what was published here comes before what upstream gave, as it does in an index. */
+  /** The first of `repositories` that holds the file (`from`: as the connection gave it); what was published here comes before what upstream gave, as it does in an index. */
   findAsset(
     domain: DomainName,
     repositories: readonly RepositoryName[],
     format: FormatId,
     key: PackageKey,
     file: string,
+    from?: ConnectionName,
   ): Promise<FoundAsset | undefined>
   /** What the repositories of all domains keep of what came through the connection, each with the account that owns the domain. */
   listRetained(

@@ -1,6 +1,7 @@
-import { asksForTime, curate, rulesFor } from '../policy/curation/curate.ts'
-import type { AppliedRule, Finding, VersionFacts } from '../policy/curation/rule.ts'
+import { asksForTime, rulesFor } from '../policy/curation/curate.ts'
+import type { AppliedRule } from '../policy/curation/rule.ts'
 import { compareKept, type ComparedKept } from './compare-kept.ts'
+import { entryPointOf, fetchedAlone } from './entry-points.ts'
 import { RegistryError } from './errors.ts'
 import type {
   CachedIndex,
@@ -16,16 +17,24 @@ import type {
 } from './model.ts'
 import type { FindAsset } from './found-assets.ts'
 import { displayName, type ConnectionName, type FormatId, type PackageName } from './names.ts'
-import { findInIndex, findOffered, findUpstream, type AssetSelection, type ReadOptions } from './offered.ts'
+import {
+  findInIndex,
+  findOffered,
+  findUpstream,
+  type AssetSelection,
+  type OfferedFile,
+  type ReadOptions,
+} from './offered.ts'
 import { isOwned, mayAskUpstream, type OriginFacts } from './origin.ts'
 import { openCold, type ColdFile } from './open-cold.ts'
 import type { BlobStore, Landed, ReadableBlob } from './blob-store.ts'
 import type { Clock, FoundAsset, MetadataStore, Upstream } from './ports.ts'
 import type { SideCarPreparation } from './prepare-side-cars.ts'
+import { refuseHeld } from './refuse-held.ts'
 import { retain } from './retain.ts'
 import type { Scope } from './scope.ts'
 import { checkDerived, fetchSideCar, findKeptSideCar, type Offer, type SideCarParts } from './side-cars.ts'
-import { searchPath } from './topology.ts'
+import { connectionsAlong, findMerge, searchPath } from './topology.ts'
 
 // The two doors out of a registry: an index of a package, and a file of it. Policy stands in both. A third door needs a
 // decision record, as those in documents.ts have (0016).
@@ -33,9 +42,10 @@ import { searchPath } from './topology.ts'
 /** What an answer about a package is made from: hand it to the format's renderer. */
 export type PackageSources = {
   readonly index: {
-    readonly connection: ConnectionName
-    /** The connection's document in the blob store, zstd-compressed. */
-    readonly document: { readonly sha256: Hex; readonly size: number }
+    /** null: it was merged of several. */
+    readonly connection: ConnectionName | null
+    /** The connection's document in the blob store, zstd-compressed. One that was merged of several has its `bytes`, and lies nowhere. */
+    readonly document: { readonly sha256: Hex; readonly size: number; readonly bytes?: Uint8Array }
     readonly facts: PackedFacts
     /** Where not null, only these versions of it count. */
     readonly only: readonly string[] | null
@@ -99,12 +109,17 @@ export const notFound = (name: PackageName, what?: string): RegistryError =>
     },
   )
 
-export async function originFacts({ store }: ReadParts, scope: Scope, name: PackageName): Promise<OriginFacts> {
+export async function originFacts(
+  { store }: { readonly store: Pick<MetadataStore, 'findName' | 'findPackages'> },
+  scope: Scope,
+  name: PackageName,
+): Promise<OriginFacts> {
   const [record, packages] = await Promise.all([
     store.findName(scope.domain.name, name.format, name.key),
     store.findPackages(scope.domain.name, name.format, name.key),
   ])
-  return { name, domain: scope.domain, record, packages }
+  const merge = findMerge(scope.view, searchPath(scope.view, scope.repository.name), name)?.mode ?? 'never'
+  return { name, domain: scope.domain, record, packages, merge }
 }
 
 /** The first door: everything that an answer about a package is made from, refreshed if stale. */
@@ -121,10 +136,11 @@ export async function readPackage(
   const wasHere = facts.record?.ingested ?? false
   const told = mayAsk ? await findPrepared(parts, scope, name, along, { ...options, wasHere }).catch(outageOf) : null
   const asked = told instanceof RegistryError ? null : told
-  const [held, tags] = await Promise.all([
+  const [kept, tags] = await Promise.all([
     parts.store.listVersions(scope.domain.name, names, name.format, name.key),
     parts.store.listTags(scope.domain.name, names, name.format, name.key),
   ])
+  const held = fetchedAlone(kept, aloneAlong(scope, facts, along))
   const hosted = held.filter((version) => version.origin === 'INTERNAL' && version.status === 'Published')
   const index =
     asked?.index.state === 'present'
@@ -143,6 +159,10 @@ export async function readPackage(
     stale: told instanceof RegistryError || (asked?.stale ?? false),
   }
 }
+
+/** The one connection that may give the name where sources are not merged. */
+const aloneAlong = ({ view }: Scope, facts: OriginFacts, along: readonly Repository[]): ConnectionName | undefined =>
+  mayAskUpstream(facts, along) ? connectionsAlong(view, along, facts.name)[0]?.connection.name : undefined
 
 /** An outage is an answer where something can be served without the upstream; anything else is thrown. */
 export function outageOf(error: unknown): RegistryError {
@@ -203,30 +223,6 @@ async function retainedIndex(
   return { connection, document: index.document, facts: index.facts, only: [...new Set(only)], sideCars }
 }
 
-export function refuseHeld(
-  { versionKey }: ReadParts,
-  scope: Scope,
-  name: PackageName,
-  facts: VersionFacts,
-  now: Instant,
-): void {
-  const { allowed, findings } = curate(rulesFor(scope.view.rules, scope.repository), facts, now, (version) =>
-    versionKey(name.format, version),
-  )
-  if (!allowed) throw heldError(name, facts.version, findings)
-}
-
-const releasedAt = (until: Instant | null): string =>
-  until === null ? '' : `; it is released at ${new Date(until).toISOString()}`
-
-export function heldError(name: PackageName, version: string, findings: readonly Finding[]): RegistryError {
-  const why = findings.map(({ rule, reason, until }) => `${reason}${releasedAt(until)} (rule ${rule})`).join('; ')
-  return new RegistryError('held', `${displayName(name)} ${version} is held back: ${why}`, {
-    resourceType: 'package-version',
-    resourceId: displayName(name),
-  })
-}
-
 /** The second door: one file, from the store or while it arrives. */
 export async function openAsset(
   parts: ReadParts,
@@ -238,23 +234,28 @@ export async function openAsset(
   const along = searchPath(scope.view, scope.repository.name)
   const names = along.map((repository) => repository.name)
   const found = await parts.findAsset(scope, names, name, select.file)
-  if (found && (select.path === undefined || found.asset.path === select.path)) {
+  const counts = async ({ asset: { entryPoint } }: FoundAsset): Promise<boolean> =>
+    entryPoint === undefined || entryPoint === aloneAlong(scope, await originFacts(parts, scope, name), along)
+  if (found && (select.path === undefined || found.asset.path === select.path) && (await counts(found))) {
     const opened = await openHeld(parts, scope, name, found, select)
     if (opened) return opened
   }
   return openFromUpstream(parts, scope, name, select, along, options)
 }
 
-async function openHeld(
+/** `listed`: what the index says of the file, where that was looked up already. */
+export async function openHeld(
   parts: ReadParts,
   scope: Scope,
   name: PackageName,
   found: FoundAsset,
   select: AssetSelection,
+  listed?: { readonly publishedAt: Instant | null },
 ): Promise<OpenedAsset | null> {
   const { version, asset } = found
   if (version.status !== 'Published' && version.status !== 'Unlisted') throw notFound(name, select.file)
-  const { publishedAt } = isOfUnknownAge(scope, version) ? await judgedByIndex(parts, scope, name, found) : version
+  const { publishedAt } =
+    listed ?? (isOfUnknownAge(scope, version) ? await judgedByIndex(parts, scope, name, found) : version)
   const { license, origin } = version
   const withdrawn = asset.departure?.is === 'withdrawn'
   const facts = {
@@ -298,7 +299,7 @@ const AGE_DEADLINE_MS = 10_000
 /** That of a fetched file is kept by itself. It serves also when the upstream no longer lists the file. */
 async function sideCarOf(parts: ReadParts, name: PackageName, { version, asset }: FoundAsset) {
   if (asset.sideCar || version.origin === 'INTERNAL') return asset.sideCar
-  const kept = await parts.store.findSideCar(version.entryPoint as ConnectionName, name.format, name.key, asset.file)
+  const kept = await parts.store.findSideCar(entryPointOf(version, asset), name.format, name.key, asset.file)
   return kept?.derivedFrom === null || kept?.derivedFrom === asset.digests.sha256 ? kept : undefined
 }
 
@@ -321,9 +322,23 @@ async function openFromUpstream(
   if (!mayAskUpstream(origin, along)) throw notFound(name, isOwned(origin) ? select.file : undefined)
   const offered = await findOffered(parts, scope, name, select, along, options)
   if (!offered) throw notFound(name, select.file)
-  const { connection, repository, file, facts, metadata } = offered
+  return openOffered(parts, scope, name, select, { offered, isOwned: isOwned(origin) }, options)
+}
+
+/** Downloads it, or opens less of it where less is wanted. `isMerged`: see `Retention`. */
+export async function openOffered(
+  parts: ReadParts,
+  scope: Scope,
+  name: PackageName,
+  select: AssetSelection,
+  known: { readonly offered: OfferedFile; readonly isOwned: boolean },
+  options: ReadOptions & { readonly isMerged?: boolean },
+): Promise<OpenedAsset> {
+  const { connection, repository, file, facts, metadata } = known.offered
+  const { isMerged = false } = options
   refuseHeld(parts, scope, name, facts, parts.clock.now())
-  const retention = { scope, name, file, facts, metadata, connection, keeper: repository, evenIfOwned: isOwned(origin) }
+  const owned = { evenIfOwned: known.isOwned, isMerged }
+  const retention = { scope, name, file, facts, metadata, connection, keeper: repository, ...owned }
   const offer = { connection, name, file }
   const onLanded = async (landed: Landed) => {
     await retain(parts, { ...retention, landed })

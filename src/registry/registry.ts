@@ -8,19 +8,13 @@ import {
 } from './documents.ts'
 import { rememberFound } from './found-assets.ts'
 import { listNames } from './list-names.ts'
+import { mergeReader, type MergeParts } from './merged-index.ts'
 import type { FormatId, PackageKey, PackageName } from './names.ts'
 import type { BlobStore, DigestAlgorithm, PendingBlob } from './blob-store.ts'
 import { sideCarPreparation } from './prepare-side-cars.ts'
 import { publish, type PublishRequest, type PublishResult } from './publish.ts'
-import {
-  openAsset,
-  readPackage,
-  type AssetSelection,
-  type OpenedAsset,
-  type PackageSources,
-  type ReadOptions,
-  type ReadParts,
-} from './read.ts'
+import type { AssetSelection, OpenedAsset, PackageSources, ReadOptions } from './read.ts'
+import { openAssetOf, readPackageOf, type MergedParts } from './read-merged.ts'
 import { refreshPackage, type Refreshed } from './refresh.ts'
 import type { Scope } from './scope.ts'
 import { currentSerial, listSerials, type NameSerial } from './serials.ts'
@@ -52,7 +46,8 @@ export type Registry = {
     name: PackageName,
     version: string,
     path: string,
-    options: ReadOptions,
+    /** `file`: that it is about, where it is about one; sources that are merged may each have some of a version. */
+    options: ReadOptions & { readonly file?: string },
   ): Promise<VersionDocument>
   readConnectionDocuments(
     scope: Scope,
@@ -79,15 +74,18 @@ export type Registry = {
 }
 
 export function createRegistry(
-  given: Omit<ReadParts, 'findAsset' | 'sideCars'> & {
+  given: Omit<MergedParts, 'findAsset' | 'sideCars' | 'merged'> & {
     readonly blobs: BlobStore
+    readonly merge: MergeParts['merge']
     readonly require: RequirePackageAction
   },
 ): Registry {
-  const parts = { ...given, findAsset: rememberFound(given.store), sideCars: sideCarPreparation(given) }
+  const sideCars = sideCarPreparation(given)
+  const merged = mergeReader({ ...given, sideCars })
+  const parts = { ...given, findAsset: rememberFound(given.store), sideCars, merged }
   return {
-    readPackage: (scope, name, options) => readPackage(parts, scope, name, options),
-    openAsset: (scope, name, select, options) => openAsset(parts, scope, name, select, options),
+    readPackage: (scope, name, options) => readPackageOf(parts, scope, name, options),
+    openAsset: (scope, name, select, options) => openAssetOf(parts, scope, name, select, options),
     listNames: (scope, format) => listNames(parts, scope, format),
     listSerials: (scope, format) => listSerials(parts, scope, format),
     currentSerial: () => currentSerial(parts),

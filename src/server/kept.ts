@@ -243,8 +243,10 @@ async function renderEntry(
 
 async function readDocument(
   parts: KeptParts,
-  document: { sha256: Hex; size: number },
+  document: NonNullable<PackageSources['index']>['document'],
 ): Promise<Uint8Array | undefined> {
+  // A copy: what is rendered from moves to another thread.
+  if (document.bytes) return document.bytes.slice()
   await using blob = await parts.blobs.open(document.sha256, document)
   if (!blob) return undefined
   const bytes = new Uint8Array(blob.size)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { zstdDecompressSync } from 'node:zlib'
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { isWorkerThread, move, transferableSymbol, valueSymbol, workerData } from 'piscina'
 import type { ContentEncoding, Renderer, RenderInput } from '../formats/format.ts'
 import type { ReceivedIndex } from '../registry/ecosystem.ts'
@@ -9,7 +9,8 @@ import { RegistryError, type ErrorCode } from '../registry/errors.ts'
 import type { Hex, PackedFacts } from '../registry/model.ts'
 import type { PackageName } from '../registry/names.ts'
 import { packIndex, type KnownBefore, type PackedIndex } from '../registry/pack-index.ts'
-import { unpackFacts } from '../registry/packed-facts.ts'
+import type { MergeJob, Merged } from '../registry/merge-job.ts'
+import { packFacts, unpackFacts } from '../registry/packed-facts.ts'
 import { encode } from './content-encoding.ts'
 import { refuseHeavyIndex } from './index-weight.ts'
 
@@ -48,6 +49,9 @@ export const render = (job: RenderJob): Promise<RenderResult | Forgotten | Faile
     const result = await draw(job)
     return result.kind === 'document' ? handedOver(result, [result.body]) : result
   })
+
+export const merge = (job: MergeJob & { readonly renderer: string }): Promise<Merged | Failed> =>
+  failing(() => mergeDocuments(job))
 
 /** The memory of these bytes goes to the thread that asked; to copy it there would keep that one from its other work. */
 function handedOver<Result extends object>(result: Result, bytes: readonly Uint8Array[]): Result {
@@ -96,6 +100,23 @@ async function readAndPack({ renderer, received, name, known }: ReadIndexJob): P
   const packed = packIndex(read, known)
   models.set(packed.sha256, model, read.document.byteLength)
   return packed
+}
+
+async function mergeDocuments({ renderer, rule, hosted, sources }: Parameters<typeof merge>[0]): Promise<Merged> {
+  const damaged = sources.flatMap(({ index }) =>
+    index && sha256(index.compressed).toString('hex') !== index.sha256 ? [index.sha256] : [],
+  )
+  if (damaged.length > 0) return { damaged }
+  const unpacked = sources.map(({ index, ...rest }) => ({
+    ...rest,
+    document: index && zstdDecompressSync(index.compressed),
+    facts: index && unpackFacts(index.facts),
+  }))
+  const { merge: mergeThem } = await load(renderer)
+  if (!mergeThem) throw new Error(`${renderer} merges nothing`)
+  const { document, facts, kept, dropped } = mergeThem({ rule, hosted, sources: unpacked })
+  const compressed = new Uint8Array(zstdCompressSync(document))
+  return { document: compressed, sha256: sha256(compressed).toString('hex'), facts: packFacts(facts), kept, dropped }
 }
 
 const extract = async ({ renderer, compressed, name, files }: ExcerptJob): Promise<ExcerptResult> =>

@@ -5,6 +5,7 @@ import { ByteLru } from '../registry/byte-lru.ts'
 import { decodedSize } from '../registry/decode-at-once.ts'
 import type { ReceivedIndex } from '../registry/ecosystem.ts'
 import { RegistryError } from '../registry/errors.ts'
+import type { MergeJob, Merged } from '../registry/merge-job.ts'
 import type { PackageName } from '../registry/names.ts'
 import type { KnownBefore, PackedIndex } from '../registry/pack-index.ts'
 import { unpackedSize } from './index-weight.ts'
@@ -32,6 +33,7 @@ export type Workers = AsyncDisposable & {
     encoding: RenderJob['encoding'],
     read: () => Promise<Uint8Array | undefined>,
   ): Promise<RenderResult | Lost>
+  merge(format: Format, job: MergeJob): Promise<Merged>
 }
 
 /** The document is neither remembered nor kept any more. */
@@ -85,7 +87,7 @@ export function startWorkers(): Workers {
   const run = async <Result>(
     pool: Piscina,
     name: string,
-    job: ReadIndexJob | ExcerptJob | RenderJob,
+    job: ReadIndexJob | ExcerptJob | RenderJob | MergeJob,
     transferList: ArrayBuffer[],
   ) => {
     const result = (await pool.run(job, { name, transferList })) as Result | Failed
@@ -131,6 +133,14 @@ export function startWorkers(): Workers {
       const rendered = await run<RenderResult>(pool, 'render', job, owned(compressed))
       readLast.set(index.sha256, pool, 1)
       return rendered
+    },
+    merge(format, job) {
+      const isLarge = job.sources.some(
+        ({ index }) =>
+          index && (unpackedSize(index.compressed) > LARGE.document || unpackedSize(index.facts) > LARGE.facts),
+      )
+      const documents = job.sources.flatMap(({ index }) => (index ? owned(index.compressed) : []))
+      return run(isLarge ? large : small, 'merge', { ...job, renderer: format.renderer.href }, documents)
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([small.destroy(), large.destroy()])

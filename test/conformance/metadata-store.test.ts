@@ -121,7 +121,7 @@ describe('a store that the first Granary made', () => {
       await store.commit([fanOut('new', ['wh_1'])])
       expect(await store.listDueWebhooks(60)).toEqual(['wh_1'])
     }
-    // It would see neither the policy, nor what a repository holds, nor which connection is disabled, and change things at no time.
+    // It would see neither the policy, nor what a repository holds, nor which connection is disabled, nor whose a merged file is, and change things at no time.
     const reopened = openStore(await connect(), { migrations: [first] })
     await expect(reopened).rejects.toThrow(/needs a Granary that knows schema 7 or later/)
   })

@@ -14,11 +14,13 @@ import {
   type PackageName,
 } from '../../src/registry/names.ts'
 import type { PublishRequest } from '../../src/registry/publish.ts'
-import type { ReadParts } from '../../src/registry/read.ts'
+import type { MergeJob } from '../../src/registry/merge-job.ts'
+import { mergeReader, type MergeParts } from '../../src/registry/merged-index.ts'
+import type { MergedParts } from '../../src/registry/read-merged.ts'
 import { createRegistry, type Registry } from '../../src/registry/registry.ts'
 import type { Scope } from '../../src/registry/scope.ts'
 import { createTopology, readRepository } from '../../src/registry/topology.ts'
-import { excerpt, readIndex } from '../../src/server/worker.ts'
+import { excerpt, merge, readIndex } from '../../src/server/worker.ts'
 import { assembleUpstream, type Assembled } from './upstream/assembled.ts'
 
 // The core with real stores in memory and real formats, drawing from upstreams on the loopback interface: no HTTP in front.
@@ -47,7 +49,8 @@ export type Layout = {
 export type AssembledRegistry = AsyncDisposable &
   Pick<Assembled, 'store' | 'blobs' | 'clock' | 'observed' | 'upstream'> & {
     readonly registry: Registry
-    readonly readParts: ReadParts
+    readonly readParts: MergedParts
+    readonly mergeParts: MergeParts
     readonly retentionFailures: unknown[]
     /** Where a request for the repository stands at this moment. */
     scope(repository: string): Promise<Scope>
@@ -111,19 +114,26 @@ export async function assembleRegistry(layout: Layout): Promise<AssembledRegistr
   ])
   const topology = createTopology(store)
   const retentionFailures: unknown[] = []
-  const readParts: ReadParts = {
+  const sideCars = { prepare: async () => false, deriveBehind: () => {} }
+  const given = {
     store,
     blobs,
     upstream,
     clock,
     findAsset: rememberFound(store),
-    sideCars: { prepare: async () => false, deriveBehind: () => {} },
-    versionKey: (format, version) => FORMATS[format].ecosystem.versionKey(version),
-    sideCarsOf: (format) => FORMATS[format].ecosystem.sideCars,
+    sideCars,
+    versionKey: (format: FormatId, version: string) => FORMATS[format].ecosystem.versionKey(version),
+    sideCarsOf: (format: FormatId) => FORMATS[format].ecosystem.sideCars,
     used: () => {},
-    onRetentionFailure: (error) => void retentionFailures.push(error),
+    onRetentionFailure: (error: unknown) => void retentionFailures.push(error),
+    merge: async (format: FormatId, job: MergeJob) => {
+      const merged = await merge({ ...job, renderer: FORMATS[format].renderer.href })
+      if ('failed' in merged) throw new Error(merged.failed.message)
+      return merged
+    },
   }
-  const registry = createRegistry({ ...readParts, require: async () => {} })
+  const readParts: MergedParts = { ...given, merged: mergeReader(given) }
+  const registry = createRegistry({ ...given, require: async () => {} })
   const scope = async (name: string): Promise<Scope> => {
     const revision = await store.readRevision({ domain: DOMAIN, format: 'npm', key: '' as never, index: null })
     const view = await topology.find(DOMAIN, revision.topology)
@@ -140,6 +150,7 @@ export async function assembleRegistry(layout: Layout): Promise<AssembledRegistr
     ...assembled,
     registry,
     readParts,
+    mergeParts: given,
     retentionFailures,
     scope,
     commit: (...changes) => store.commit(changes),

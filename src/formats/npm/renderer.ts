@@ -1,7 +1,7 @@
 import type { FetchedIndex, ParsedIndex } from '../../registry/ecosystem.ts'
 import type { Instant, Tag } from '../../registry/model.ts'
 import { displayName, type PackageName } from '../../registry/names.ts'
-import { heldError } from '../../registry/read.ts'
+import { heldError } from '../../registry/refuse-held.ts'
 import type { Rendered, RenderInput } from '../format.ts'
 import { ABBREVIATED } from './accept.ts'
 import { abbreviatedDocument, fullDocument, manifestAt, type Shown } from './documents.ts'

@@ -12,6 +12,7 @@ import { renderLegacyJson } from './render-legacy-json.ts'
 
 // Loaded in worker threads; see `Renderer` in formats/format.ts.
 
+export { mergePages as merge } from './merge.ts'
 export { readIndex, readDocument as readModel } from './read-index.ts'
 
 /** What the page says of these files. */

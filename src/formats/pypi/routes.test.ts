@@ -141,6 +141,7 @@ async function start(require: RequirePackageAction = async () => {}, limits: Upl
     onRetentionFailure: (error) => {
       throw error
     },
+    merge: () => Promise.reject(new Error('nothing is merged here')),
     require,
   })
   const scope: Scope = {

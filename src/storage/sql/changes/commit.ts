@@ -7,6 +7,7 @@ import { deliveryChanges } from './deliveries.ts'
 import { eventChanges } from './events.ts'
 import { identityChanges, installationChanges } from './identities.ts'
 import { indexChanges } from './indexes.ts'
+import { mergeChanges } from './merges.ts'
 import { packageChanges } from './packages.ts'
 import type { PackageCounter, Plan, Plans } from './plan.ts'
 import { resourcePolicyChanges } from './resource-policies.ts'
@@ -22,6 +23,7 @@ const PLANS: Plans<ChangeKind> = {
   ...topologyChanges,
   ...resourcePolicyChanges,
   ...packageChanges,
+  ...mergeChanges,
   ...indexChanges,
   ...eventChanges,
   ...webhookChanges,

@@ -243,6 +243,7 @@ function insertAsset(queries: Queries, at: VersionAt, asset: Asset): Statement[]
     side_car_size: sideCar?.size ?? null,
     metadata: asset.metadata,
     departure: asset.departure ? JSON.stringify(asset.departure) : null,
+    entry_point: asset.entryPoint ?? null,
   })
   return [
     registerBlob(queries, { sha256: digests.sha256, size: asset.size }, asset.createdAt),

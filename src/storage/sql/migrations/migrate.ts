@@ -7,6 +7,7 @@ import { rolesPoliciesWebhooks } from './0002-roles-policies-webhooks.ts'
 import { repositorySettings } from './0003-repository-settings.ts'
 import { connectionLimits } from './0004-connection-limits.ts'
 import { derivedSideCars } from './0005-derived-side-cars.ts'
+import { merges } from './0006-merges.ts'
 import { timesOfChanges } from './0007-times-of-changes.ts'
 import { WORDS, type Migration } from './migration.ts'
 
@@ -17,6 +18,7 @@ export const MIGRATIONS: readonly Migration[] = [
   repositorySettings,
   connectionLimits,
   derivedSideCars,
+  merges,
   timesOfChanges,
 ]
 

@@ -25,6 +25,7 @@ const ASSET_COLUMNS = [
   'assets.side_car_size',
   'assets.metadata as asset_metadata',
   'assets.departure',
+  'assets.entry_point as asset_entry_point',
 ] as const
 
 type OfName = { readonly domain: DomainName; readonly format: FormatId; readonly key: PackageKey }
@@ -182,13 +183,20 @@ async function findAsset(
   format: FormatId,
   key: PackageKey,
   file: string,
+  from?: ConnectionName,
 ) {
   if (repositories.length === 0) return undefined
   const rows = await executor.all(selectAsset(queries, { domain, repositories, format, key, file }))
   const inOrder = inOrderOf(repositories, rows)
-  const row = inOrder.find(({ origin }) => origin === 'INTERNAL') ?? inOrder[0]
+  const isFrom = (row: (typeof rows)[number]) =>
+    row.origin === 'EXTERNAL' && (row.asset_entry_point ?? row.entry_point) === from
+  const row =
+    from === undefined
+      ? (inOrder.find(({ origin }) => origin === 'INTERNAL') ?? inOrder[0])
+      : inOrder.find((each) => isFrom(each))
   if (!row) return undefined
-  const asset = assetOf({ ...row, created_at: row.asset_created_at, metadata: row.asset_metadata })
+  const { asset_created_at: created_at, asset_metadata: metadata, asset_entry_point: entry_point } = row
+  const asset = assetOf({ ...row, created_at, metadata, entry_point })
   return { version: versionOf(row), asset }
 }
 
@@ -200,11 +208,18 @@ async function listRetained(source: Source, connection: ConnectionName, format: 
     const repositories = rows.map(({ repository }) => repository)
     const versions = await readVersions(source, domain, repositories, format, key)
     return versions
-      .filter(({ origin, entryPoint }) => origin === 'EXTERNAL' && entryPoint === connection)
+      .filter(({ origin }) => origin === 'EXTERNAL')
+      .map((version) => ({ ...version, assets: version.assets.filter(isFrom(version, connection)) }))
+      .filter(({ assets }) => assets.length > 0)
       .map((version) => ({ owner, version }))
   })
   return (await Promise.all(inDomains)).flat()
 }
+
+const isFrom =
+  ({ entryPoint }: PackageVersion, connection: ConnectionName) =>
+  (asset: Asset): boolean =>
+    (asset.entryPoint ?? entryPoint) === connection
 
 async function listPackages(
   { executor, queries }: Source,
@@ -285,4 +300,5 @@ const assetOf = (row: Omit<AssetRow, 'domain' | 'repository' | 'format' | 'packa
       : { sha256: row.side_car_sha256, size: row.side_car_size },
   metadata: row.metadata,
   ...(row.departure !== null && { departure: JSON.parse(row.departure) as Departure }),
+  ...(row.entry_point !== null && { entryPoint: row.entry_point }),
 })
