@@ -18,22 +18,3 @@ export const onlyFiles = (
     const assets = version.assets.filter((asset) => counts(version, asset))
     return assets.length === 0 ? [] : [{ ...version, assets }]
   })
-
-/**
- * What counts where sources are not merged. `alone`: the one connection that may give the name, if any may. What came of others, while
- * sources were merged, is not mixed with its files once they no longer are.
- */
-export const fetchedAlone = (
-  held: readonly PackageVersion[],
-  alone: ConnectionName | undefined,
-): readonly PackageVersion[] => {
-  const isMixed = held.some(({ assets }) => assets.some(({ entryPoint }) => entryPoint !== undefined))
-  if (!isMixed) return held
-  const counts = ({ entryPoint }: Asset) => entryPoint === undefined || entryPoint === alone
-  return held.flatMap((version) => {
-    if (version.origin === 'INTERNAL' || version.assets.length === 0) return [version]
-    const [one] = onlyFiles([version], (_version, asset) => counts(asset))
-    const [first] = one?.assets ?? []
-    return one && first ? [{ ...one, entryPoint: entryPointOf(one, first) }] : []
-  })
-}

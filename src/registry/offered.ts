@@ -28,7 +28,7 @@ export type AssetSelection = {
   readonly sideCar?: boolean
 }
 
-type OfferedParts = {
+export type OfferedParts = {
   readonly store: Pick<MetadataStore, 'readRevision'>
   readonly upstream: Upstream
   readonly clock: Clock

@@ -1,8 +1,9 @@
-import { asksForTime, rulesFor } from '../policy/curation/curate.ts'
+import { rulesFor } from '../policy/curation/curate.ts'
 import type { AppliedRule } from '../policy/curation/rule.ts'
 import { compareKept, type ComparedKept } from './compare-kept.ts'
-import { entryPointOf, fetchedAlone } from './entry-points.ts'
-import { RegistryError } from './errors.ts'
+import { decidingAlong, fetchedThrough, isGivenHere } from './deciding.ts'
+import { entryPointOf } from './entry-points.ts'
+import { outageOf, RegistryError } from './errors.ts'
 import type {
   CachedIndex,
   Connection,
@@ -16,15 +17,9 @@ import type {
   Tag,
 } from './model.ts'
 import type { FindAsset } from './found-assets.ts'
+import { withKnownAge } from './known-age.ts'
 import { displayName, type ConnectionName, type FormatId, type PackageName } from './names.ts'
-import {
-  findInIndex,
-  findOffered,
-  findUpstream,
-  type AssetSelection,
-  type OfferedFile,
-  type ReadOptions,
-} from './offered.ts'
+import { findOffered, findUpstream, type AssetSelection, type OfferedFile, type ReadOptions } from './offered.ts'
 import { isOwned, mayAskUpstream, type OriginFacts } from './origin.ts'
 import { openCold, type ColdFile } from './open-cold.ts'
 import type { BlobStore, Landed, ReadableBlob } from './blob-store.ts'
@@ -34,7 +29,7 @@ import { refuseHeld } from './refuse-held.ts'
 import { retain } from './retain.ts'
 import type { Scope } from './scope.ts'
 import { checkDerived, fetchSideCar, findKeptSideCar, type Offer, type SideCarParts } from './side-cars.ts'
-import { connectionsAlong, findMerge, searchPath } from './topology.ts'
+import { findMerge, searchPath } from './topology.ts'
 
 // The two doors out of a registry: an index of a package, and a file of it. Policy stands in both. A third door needs a
 // decision record, as those in documents.ts have (0016).
@@ -140,7 +135,12 @@ export async function readPackage(
     parts.store.listVersions(scope.domain.name, names, name.format, name.key),
     parts.store.listTags(scope.domain.name, names, name.format, name.key),
   ])
-  const held = fetchedAlone(kept, aloneAlong(scope, facts, along))
+  const deciding = mayAskUpstream(facts, along)
+    ? asked?.index.state === 'present'
+      ? asked.connection.name
+      : await decidingAlong(parts, scope, along, name)
+    : undefined
+  const held = fetchedThrough(deciding, kept, scope, along, name)
   const hosted = held.filter((version) => version.origin === 'INTERNAL' && version.status === 'Published')
   const index =
     asked?.index.state === 'present'
@@ -158,16 +158,6 @@ export async function readPackage(
     dependsOn: asked?.asked ?? [],
     stale: told instanceof RegistryError || (asked?.stale ?? false),
   }
-}
-
-/** The one connection that may give the name where sources are not merged. */
-const aloneAlong = ({ view }: Scope, facts: OriginFacts, along: readonly Repository[]): ConnectionName | undefined =>
-  mayAskUpstream(facts, along) ? connectionsAlong(view, along, facts.name)[0]?.connection.name : undefined
-
-/** An outage is an answer where something can be served without the upstream; anything else is thrown. */
-export function outageOf(error: unknown): RegistryError {
-  if (error instanceof RegistryError && (error.code === 'upstream_down' || error.code === 'upstream_slow')) return error
-  throw error
 }
 
 /** Fetched by its own manifest, as by a lock file, or withdrawn later: it can be shown without any index. */
@@ -234,9 +224,9 @@ export async function openAsset(
   const along = searchPath(scope.view, scope.repository.name)
   const names = along.map((repository) => repository.name)
   const found = await parts.findAsset(scope, names, name, select.file)
-  const counts = async ({ asset: { entryPoint } }: FoundAsset): Promise<boolean> =>
-    entryPoint === undefined || entryPoint === aloneAlong(scope, await originFacts(parts, scope, name), along)
-  if (found && (select.path === undefined || found.asset.path === select.path) && (await counts(found))) {
+  const isMeant = found && (select.path === undefined || found.asset.path === select.path)
+  const mayAsk = async () => mayAskUpstream(await originFacts(parts, scope, name), along)
+  if (isMeant && (await isGivenHere(parts, scope, along, name, found, mayAsk))) {
     const opened = await openHeld(parts, scope, name, found, select)
     if (opened) return opened
   }
@@ -254,8 +244,7 @@ export async function openHeld(
 ): Promise<OpenedAsset | null> {
   const { version, asset } = found
   if (version.status !== 'Published' && version.status !== 'Unlisted') throw notFound(name, select.file)
-  const { publishedAt } =
-    listed ?? (isOfUnknownAge(scope, version) ? await judgedByIndex(parts, scope, name, found) : version)
+  const { publishedAt } = listed ?? (await withKnownAge(parts, scope, name, found))
   const { license, origin } = version
   const withdrawn = asset.departure?.is === 'withdrawn'
   const facts = {
@@ -281,20 +270,6 @@ export async function openHeld(
   const etag = etagOf(select.sideCar ? part : asset.digests)
   return { file: select.file, version: version.version, sha256: part.sha256, etag, size: body.size, body, cache: 'hit' }
 }
-
-/** What came by its own manifest counts as published when it was fetched. Where a rule asks for its age, the index knows better. */
-const isOfUnknownAge = (scope: Scope, { origin, publishedAt, createdAt }: FoundAsset['version']): boolean =>
-  origin === 'EXTERNAL' && publishedAt === createdAt && asksForTime(rulesFor(scope.view.rules, scope.repository))
-
-async function judgedByIndex(parts: ReadParts, scope: Scope, name: PackageName, { version, asset }: FoundAsset) {
-  const along = searchPath(scope.view, scope.repository.name)
-  const options = { deadline: parts.clock.now() + AGE_DEADLINE_MS }
-  // Without the upstream's word it is as old as it is here: held rather than let through.
-  const offered = await findInIndex(parts, scope, name, { file: asset.file }, along, options).catch(outageOf)
-  return offered && !(offered instanceof RegistryError) ? offered.facts : version
-}
-
-const AGE_DEADLINE_MS = 10_000
 
 /** That of a fetched file is kept by itself. It serves also when the upstream no longer lists the file. */
 async function sideCarOf(parts: ReadParts, name: PackageName, { version, asset }: FoundAsset) {
