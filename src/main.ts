@@ -152,6 +152,7 @@ async function wire(config: Config, log: Log, open: AsyncDisposableStack): Promi
     sideCarsOf: (id) => formatOf(id).ecosystem.sideCars,
     used: (sha256) => used.used(sha256),
     onRetentionFailure: (error, file) => log.error({ error, file }, 'a fetched file could not be recorded'),
+    merge: (id, job) => workers.merge(formatOf(id), job),
     require: async ({ caller, callerAt, facts, domain, repository }, action, name) => {
       // Read anew: while a body came in, the right to publish it may have been taken back, or the key that it came with.
       const counter = await readTopologyCounter(store)

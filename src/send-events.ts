@@ -72,8 +72,8 @@ export function createEventSending(parts: {
 /** `store`, which wakes whoever sends events as soon as there are some. */
 export const waking = <Store extends MetadataStore>(store: Store, wake: () => void): Store => ({
   ...store,
-  async commit(changes) {
-    await store.commit(changes)
+  async commit(changes, options) {
+    await store.commit(changes, options)
     if (changes.some(({ change }) => WAKING.has(change))) wake()
   },
 })

@@ -1,4 +1,4 @@
-import { refreshPackage } from './admin/packages.ts'
+import { getPackageMerge, putPackageMerge, refreshPackage } from './admin/packages.ts'
 import {
   createConnection,
   deleteConnection,
@@ -133,6 +133,8 @@ export const operations = {
   updateConnection,
   deleteConnection,
   refreshPackage,
+  getPackageMerge,
+  putPackageMerge,
   createRule,
   listRules,
   deleteRule,

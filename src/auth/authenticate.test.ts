@@ -59,6 +59,14 @@ async function sign(
   }
 }
 
+/** The same token, as if it expired a year later. */
+function lasting(text: string): string {
+  const [header, claims = '', signature] = text.split('.')
+  const { exp, ...rest } = JSON.parse(Buffer.from(claims, 'base64url').toString()) as { exp: number }
+  const forged = Buffer.from(JSON.stringify({ ...rest, exp: exp + 31_536_000 })).toString('base64url')
+  return [header, forged, signature].join('.')
+}
+
 describe('package managers', () => {
   it.each<[string, () => string]>([
     ['Bearer', () => `Bearer ${token}`],
@@ -273,6 +281,54 @@ describe('too many failed log-ins', () => {
     await expect(asClient(`Bearer ${token}`)).resolves.toMatchObject({ userName: 'bob' })
     await expect(server.authenticator.management(await sign())).resolves.toMatchObject({ caller: { userName: 'bob' } })
     expect(await fail(1, () => asClient('Bearer x', { address: '198.51.100.1' }))).toEqual(['unauthenticated'])
+  })
+
+  const expire = async () => {
+    installation.clock.time += 12 * 3_600_000
+  }
+  const revoke = async () => {
+    const found = await installation.store.findAccessKey(key.id)
+    if (!found) throw new Error('the key must exist')
+    await installation.commit(planRevokeAccessKey(found, installation.act()))
+  }
+  it.each<[string, () => Promise<unknown>, string]>([
+    ['expired', expire, 'The token has expired; get a new one'],
+    ['whose key was revoked', revoke, 'The access key that the token was made with was revoked; get a new token'],
+    [
+      'whose user was deleted',
+      () => installation.commit(planDeleteUser(bob, installation.act())),
+      'The user whom the token was made for does not exist any more',
+    ],
+  ])(
+    'none are those with a token of ours that is over: one %s is told so each time, at no cost',
+    async (_, end, message) => {
+      await end()
+      const request = { ...(await sign()), headers: [['authorization', `Bearer ${token}`]] as const }
+      await expect(asClient(`Bearer ${token}`)).rejects.toMatchObject({ code: 'unauthenticated', message })
+      server.calls.length = 0
+      const { topology } = request
+      for (let i = 0; i < 30; i++)
+        for (const ask of [
+          () =>
+            server.authenticator.packageClient({ authorization: basic(`aws:${token}`), address: ADDRESS, topology }),
+          () => server.authenticator.management(request),
+        ])
+          await expect(ask()).rejects.toMatchObject({ code: 'unauthenticated', message })
+      expect(server.calls).toEqual([])
+      // Guesses from there begin at none.
+      expect(await fail(11, () => asClient('Bearer guess'))).toEqual(expected(10, 1))
+      // And the guesser's limit takes the reason from nobody.
+      await expect(asClient(`Bearer ${token}`)).rejects.toMatchObject({ code: 'unauthenticated', message })
+    },
+  )
+
+  it.each<[string, (token: string) => string]>([
+    ['cut', (text) => text.slice(0, -4)],
+    ['signed otherwise', (text) => `${text.slice(0, -8)}AAAAAAAA`],
+    ['made to last longer', lasting],
+  ])('count a token that expired and was %s', async (_, forge) => {
+    await expire()
+    expect(await fail(12, () => asClient(`Bearer ${forge(token)}`))).toEqual(expected(10, 2))
   })
 
   it('a clock that is wrong is not an attempt', async () => {

@@ -17,6 +17,7 @@ import {
   type ReceivedRequest,
 } from './sigv4.ts'
 import { createThrottle, type Attempt } from './throttle.ts'
+import { TokenIsOver } from './token-is-over.ts'
 import type { Tokens } from './tokens.ts'
 
 /** What every kind of log-in looks at besides the credential. */
@@ -114,9 +115,12 @@ export function createAuthenticator({
         findSecret: async (accessKeyId, sessionToken) => {
           attempt = { credential: accessKeyId.slice(0, 128), address: request.address }
           throttle.check(attempt)
-          return sessionToken === null
-            ? findLastingKey(accessKeyId, request)
-            : findSession(accessKeyId, sessionToken, request)
+          if (sessionToken === null) return findLastingKey(accessKeyId, request)
+          return findSession(accessKeyId, sessionToken, request).catch((over: unknown) => {
+            // What was sealed here and is over can be guessed no further, as with a token.
+            attempt = undefined
+            throw over
+          })
         },
       })
       if (attempt) await throttle.succeeded(attempt)
@@ -134,7 +138,7 @@ export function createAuthenticator({
       await throttle.succeeded(attempt)
       return result
     } catch (error) {
-      throw isRefusal(error) ? await throttle.failed(attempt, error) : error
+      throw isRefusal(error) && !(error instanceof TokenIsOver) ? await throttle.failed(attempt, error) : error
     }
   }
 

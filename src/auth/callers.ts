@@ -1,9 +1,9 @@
 import type { AccessKey, KnownCaller, Role, User, UserCaller } from '../registry/model.ts'
 import { arn, type AccountId } from '../registry/names.ts'
-import { RegistryError } from '../registry/errors.ts'
 import type { IdentityReads } from '../registry/ports.ts'
 import { TopologyCache } from '../registry/topology-cache.ts'
 import { toRoleCaller, type AssumedRole } from './role-sessions.ts'
+import { TokenIsOver } from './token-is-over.ts'
 import type { TokenClaims } from './tokens.ts'
 
 const REMEMBERED = 10_000
@@ -15,7 +15,7 @@ export type Callers = {
   findActiveKey(id: string, topology: number): Promise<{ readonly key: AccessKey; readonly user: User } | undefined>
   /** Why a role session, with the tokens made by it, ended before its time; null where it did not. Goes into a sentence. */
   whyEnded(assumed: AssumedRole, topology: number): Promise<string | null>
-  /** Throws `unauthenticated` where whom the token was made for is no longer who they were. */
+  /** Throws `TokenIsOver` where whom the token was made for is no longer who they were. */
   ofToken(claims: TokenClaims, topology: number): Promise<KnownCaller>
 }
 
@@ -59,9 +59,9 @@ export function createCallers(store: Reads): Callers {
       findUser(claims.account, claims.userName, claims.userId, topology),
       findActiveKey(claims.accessKeyId, topology),
     ])
-    if (!user) throw refusal('The user whom the token was made for does not exist any more')
+    if (!user) throw new TokenIsOver('The user whom the token was made for does not exist any more')
     if (made?.user.id !== user.id)
-      throw refusal('The access key that the token was made with was revoked; get a new token')
+      throw new TokenIsOver('The access key that the token was made with was revoked; get a new token')
     return toUserCaller(user, { domain: claims.domain, credential: claims.id })
   }
 
@@ -71,7 +71,8 @@ export function createCallers(store: Reads): Callers {
     async ofToken(claims, topology) {
       if (claims.kind === 'user') return ofUserToken(claims, topology)
       const ended = await whyEnded(claims.assumed, topology)
-      if (ended !== null) throw refusal(`The token was made by a role session that is over: ${ended}; get a new token`)
+      if (ended !== null)
+        throw new TokenIsOver(`The token was made by a role session that is over: ${ended}; get a new token`)
       return toRoleCaller(claims.assumed, {
         domain: claims.domain,
         credential: claims.id,
@@ -80,8 +81,6 @@ export function createCallers(store: Reads): Callers {
     },
   }
 }
-
-const refusal = (message: string): RegistryError => new RegistryError('unauthenticated', message)
 
 export const toUserCaller = (user: User, by: Pick<UserCaller, 'domain' | 'credential'>): UserCaller => ({
   kind: 'user',

@@ -15,6 +15,7 @@ import { mintTokenId } from './identifiers.ts'
 import type { AssumedRole } from './role-sessions.ts'
 import type { Sealer } from './secrets.ts'
 import { createSigningKeys, type PublicKeySet } from './signing-keys.ts'
+import { TokenIsOver } from './token-is-over.ts'
 
 /** CodeArtifact's lifetimes, in seconds. */
 const DEFAULT_TOKEN_SECONDS = 43_200
@@ -47,7 +48,7 @@ export type TokenRequest = {
 
 export type Tokens = {
   issue(request: TokenRequest): Promise<{ readonly token: string; readonly expiresAt: Instant }>
-  /** Throws `unauthenticated`, whatever is wrong with the token. */
+  /** Throws `unauthenticated`, whatever is wrong with the token: `TokenIsOver` where nothing is but that it expired. */
   verify(token: string): Promise<TokenClaims>
   rotate(): Promise<void>
   jwks(): Promise<PublicKeySet>
@@ -107,12 +108,10 @@ export function createTokens({
       const now = clock.now()
       const digest = hash('sha256', token)
       const known = verified.get(digest)
-      if (known) {
-        if (now < known.expiresAt) return known
-        verified.delete(digest)
-      }
-      const claims = readClaims(await check(token, keys.find, issuer, now))
-      verified.set(digest, claims)
+      const claims = known ?? readClaims(await check(token, keys.find, issuer, now))
+      // Expired ones as well: whoever goes on sending one costs no more than others.
+      if (!known) verified.set(digest, claims)
+      if (now >= claims.expiresAt) throw new TokenIsOver('The token has expired; get a new one')
       return claims
     },
 
@@ -148,7 +147,7 @@ const refusal = (message: string, cause?: unknown): RegistryError =>
 
 const INVALID = 'The token is not valid; get a new one'
 
-/** One algorithm, and keys of the installation's own by their id: nothing in the token chooses how it is verified. */
+/** One algorithm, and keys of the installation's own by their id: nothing in the token chooses how it is verified. It may have expired. */
 async function check(
   token: string,
   findKey: (id: string) => Promise<CryptoKey | undefined>,
@@ -168,7 +167,8 @@ async function check(
     })
     return payload
   } catch (error) {
-    if (error instanceof errors.JWTExpired) throw refusal('The token has expired; get a new one', error)
+    // Looked at last, once the signature and all else was found right.
+    if (error instanceof errors.JWTExpired) return error.payload
     if (error instanceof errors.JOSEError) throw refusal(INVALID, error)
     throw error
   }

@@ -117,7 +117,12 @@ function accountsOf({ account, detail }: RecordedEvent, operatorAccount: Account
 async function commitAll(parts: FanningOut, plans: readonly Plan[]): Promise<void> {
   const { store, clock, onFannedOut } = parts
   const commit = async (some: readonly Plan[]): Promise<void> => {
-    await store.commit(some.flatMap(({ changes }) => changes))
+    // That nobody hears of an event is found out again.
+    const isReplaceable = some.every(({ changes }) => changes.every(isUnheard))
+    await store.commit(
+      some.flatMap(({ changes }) => changes),
+      { isReplaceable },
+    )
     for (const { event } of some) onFannedOut(Math.max(0, clock.now() - event.time) / 1000)
   }
   try {
@@ -132,6 +137,8 @@ async function commitAll(parts: FanningOut, plans: readonly Plan[]): Promise<voi
     })
   }
 }
+
+const isUnheard = (change: Change): boolean => change.change === 'fan-out-event' && change.deliveries.length === 0
 
 const isRefused = (error: unknown, code: ErrorCode): boolean => error instanceof RegistryError && error.code === code
 

@@ -6,6 +6,7 @@ import type { Ecosystem, FetchedIndex, ParsedIndex } from '../registry/ecosystem
 import type { RegistryError } from '../registry/errors.ts'
 import type { IndexFacts, Instant, KeptSideCar, PackageVersion, Tag } from '../registry/model.ts'
 import type { FormatId, PackageName } from '../registry/names.ts'
+import type { FileHere, MergePlan, MergeRule, MergeSource } from '../registry/plan-merge.ts'
 import type { OpenedAsset } from '../registry/read.ts'
 import type { Scope } from '../registry/scope.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -148,10 +149,8 @@ export type RenderInput = {
   readonly endpoint: string
   /** What a connection offers, where the name may come from upstream. */
   readonly index: {
-    /** sha256 of `document`: the same id is the same bytes, so a parsed one may be remembered. */
-    readonly id: string
-    /** As `Renderer.readIndex` returned it. */
-    readonly document: Uint8Array
+    /** The document as `Renderer.readModel` returned it. Others are rendered from it, too: it must not be changed. */
+    readonly model: unknown
     readonly facts: IndexFacts
     /** Where not null, only these versions of it count: the connection is gone or says the package is, and they were kept. */
     readonly only: readonly string[] | null
@@ -186,10 +185,20 @@ export type Rendered =
 /** The module at `Format.renderer` exports these. Pure: the same input gives the same bytes. */
 export type Renderer = {
   readIndex(fetched: FetchedIndex, name: PackageName): ParsedIndex
+  /** The document that `readIndex` returned, parsed: its `model`. */
+  readModel(document: Uint8Array, name: PackageName): unknown
   /**
    * What the document (as `readIndex` returned it) says of these files, one JSON text each: it becomes their `Asset.metadata` when the
    * next document says it no more. Files that it does not list are left out.
    */
   excerpt(document: Uint8Array, name: PackageName, files: readonly string[]): Readonly<Record<string, string>>
   render(input: RenderInput): Rendered
+  /** Where the ecosystem has `merging`: documents as `readIndex` returned them, as one of the same kind. */
+  merge?(input: MergeInput): MergePlan & { readonly document: Uint8Array }
+}
+
+export type MergeInput = {
+  readonly rule: MergeRule
+  readonly hosted: readonly FileHere[]
+  readonly sources: readonly (MergeSource & { readonly document: Uint8Array | null })[]
 }

@@ -57,8 +57,8 @@ export async function readBody(response: OutboundResponse, limits: { maxBytes: n
 const PIECE_BYTES = 1024 * 1024
 
 /**
- * As `readBody`, in pieces of 1 MiB whose memory is their own, so that it can be handed to another thread: to put 20 MB together
- * at once takes 20 ms in which nobody else is served.
+ * The whole body, at most `maxBytes` as it came, in pieces of 1 MiB whose memory is their own, so that it can be handed to
+ * another thread: to undo its encoding, or to put 20 MB together, takes many milliseconds in which nobody else is served.
  */
 export async function readPieces(
   response: OutboundResponse,
@@ -67,7 +67,7 @@ export async function readPieces(
   const pieces: Uint8Array<ArrayBuffer>[] = []
   let piece = new Uint8Array(0)
   let filled = 0
-  for await (const chunk of boundedBody(response, limits)) {
+  for await (const chunk of bounded(response, response.body, limits)) {
     for (let at = 0; at < chunk.length;) {
       if (filled === piece.length) {
         if (filled > 0) pieces.push(piece)
@@ -85,8 +85,12 @@ export async function readPieces(
   return pieces
 }
 
-async function* boundedBody(
+const boundedBody = (response: OutboundResponse, limits: { maxBytes: number }): AsyncGenerator<Uint8Array> =>
+  bounded(response, decodedBody(response), limits)
+
+async function* bounded(
   response: OutboundResponse,
+  body: AsyncIterable<Uint8Array>,
   { maxBytes }: { maxBytes: number },
 ): AsyncGenerator<Uint8Array> {
   const tooLarge = () => new OutboundError('too-large', `${displayUrl(response.url)} sent more than ${maxBytes} bytes`)
@@ -94,7 +98,7 @@ async function* boundedBody(
     const declared = Number(response.headers['content-length'])
     if (encodingOf(response) === null && declared > maxBytes) throw tooLarge()
     let size = 0
-    for await (const chunk of decodedBody(response)) {
+    for await (const chunk of body) {
       size += chunk.length
       if (size > maxBytes) throw tooLarge()
       yield chunk

@@ -11,6 +11,7 @@ import type {
   IdentityPolicy,
   PackedFacts,
   Instant,
+  MergeSetting,
   OriginControls,
   PackageVersion,
   Repository,
@@ -122,6 +123,8 @@ export type Change =
     }
   | { readonly change: 'create-rule'; readonly rule: CurationRule }
   | { readonly change: 'delete-rule'; readonly domain: DomainName; readonly id: string }
+  /** Makes or replaces it; the package need not be there. */
+  | { readonly change: 'put-merge'; readonly setting: MergeSetting }
   // --- packages (these move the package's counter in the domain, but for what retention and `ensure-…` do)
   /** Refused with `conflict` where the name was ingested and `evenIfIngested` is false. */
   | {
@@ -171,6 +174,11 @@ export type Change =
       /** What the index said of the file while it was as it is kept; left out: what is there stays. */
       readonly metadata?: string
     }
+  /**
+   * Notes that a file with this digest gives way to another of its name, and was announced. Refused with `conflict` where that is
+   * noted, and `not_found` where the repository says nothing about merging the name. Moves no counter.
+   */
+  | { readonly change: 'note-merge-conflict'; readonly at: PackageAt; readonly file: string; readonly digest: string }
   /** Makes the tag or moves it. Refused with `not_found` where the repository does not hold the version. */
   | { readonly change: 'put-tag'; readonly at: PackageAt; readonly tag: string; readonly version: string }
   /** Makes the tag where the package has none of that name. */

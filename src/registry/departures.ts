@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Change } from './changes.ts'
 import { managementEvent } from './events.ts'
-import type { Asset, DeclaredDigests, Departure, Digests, IndexFile, Instant } from './model.ts'
+import type { Asset, DeclaredDigests, Departure, IndexFile, Instant } from './model.ts'
 import type { ConnectionName, PackageName } from './names.ts'
 import type { MetadataStore } from './ports.ts'
 
@@ -18,7 +18,7 @@ export type Departing = Retained & {
   readonly wantsExcerpt: boolean
 }
 
-const STRONGEST_FIRST = ['sha512', 'sha384', 'sha256', 'sha1', 'md5'] as const
+export const STRONGEST_FIRST = ['sha512', 'sha384', 'sha256', 'sha1', 'md5'] as const
 
 /** Higher is stronger; 0 for no digest at all. */
 function strength(declared: DeclaredDigests): number {
@@ -27,11 +27,11 @@ function strength(declared: DeclaredDigests): number {
 }
 
 /** The index says that the file has other bytes than those that are kept. What only one of them knows says nothing. */
-export const isOtherThan = (kept: Digests, declared: DeclaredDigests): boolean =>
+export const isOtherThan = (kept: DeclaredDigests, declared: DeclaredDigests): boolean =>
   STRONGEST_FIRST.some((algorithm) => {
-    const ours = (kept as DeclaredDigests)[algorithm]
+    const ours = kept[algorithm]
     const theirs = declared[algorithm]
-    return ours !== undefined && theirs !== undefined && ours !== theirs.toLowerCase()
+    return ours !== undefined && theirs !== undefined && ours.toLowerCase() !== theirs.toLowerCase()
   })
 
 function isWeaker({ departure }: Asset, offered: IndexFile, before: IndexFile | undefined): boolean {

@@ -1,9 +1,11 @@
-import { RegistryError } from './errors.ts'
+import { outageOf, RegistryError } from './errors.ts'
 import type { Connection, IndexVersion, PackageVersion, Repository } from './model.ts'
 import type { ConnectionName, FormatId, PackageName } from './names.ts'
 import { findUpstream, type ReadOptions } from './offered.ts'
 import { mayAskUpstream } from './origin.ts'
-import { notFound, originFacts, outageOf, refuseHeld, type ReadParts } from './read.ts'
+import { notFound, originFacts, type ReadParts } from './read.ts'
+import { refuseHeld } from './refuse-held.ts'
+import { findMergedSource, mergingOf, type MergedParts } from './read-merged.ts'
 import type { Scope } from './scope.ts'
 import { findVersion } from './packed-facts.ts'
 import { connectionsAlong, connectionsOfFormat, mayBeAsked, searchPath } from './topology.ts'
@@ -24,16 +26,16 @@ export type VersionDocument =
   | { readonly from: 'upstream'; readonly document: UpstreamDocument }
 
 /**
- * What is kept beside one version, at `path` below the URL of the connection that the version comes from. Throws `not_found`
+ * What is kept beside one version (or one `file` of it), at `path` below the URL of the connection that it comes from. Throws `not_found`
  * where there is none, `held` for versions that curation holds back, `upstream_down` or `upstream_slow` where nobody can tell.
  */
 export async function readVersionDocument(
-  parts: ReadParts,
+  parts: MergedParts,
   scope: Scope,
   name: PackageName,
   version: string,
   path: string,
-  options: ReadOptions,
+  options: ReadOptions & { readonly file?: string },
 ): Promise<VersionDocument> {
   const along = searchPath(scope.view, scope.repository.name)
   const names = along.map((repository) => repository.name)
@@ -48,8 +50,10 @@ export async function readVersionDocument(
   const missing = notFound(name, `The document ${path}`)
   if (!mayAskUpstream(await originFacts(parts, scope, name), along)) throw missing
   const retained = held.find(({ origin }) => origin === 'EXTERNAL')
-  const source =
-    (await findListed(parts, scope, name, version, along, options, retained)) ?? sourceOf(scope, name, retained)
+  const merging = await mergingOf(parts, scope, name)
+  const source = merging
+    ? await findMergedSource(parts, scope, name, merging, { version, file: options.file }, options)
+    : ((await findListed(parts, scope, name, version, along, options, retained)) ?? sourceOf(scope, name, retained))
   if (!source) throw missing
   refuseHeld(parts, scope, name, { ...factsOf(name, source.facts), origin: 'EXTERNAL' }, parts.clock.now())
   // What was fetched stays, and so does what was said about it, also where the upstream has neither any more.

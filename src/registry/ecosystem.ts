@@ -1,6 +1,8 @@
+import type { ContentCoding } from './decode-at-once.ts'
 import type { Steps } from './file-parts.ts'
 import type { IndexFacts } from './model.ts'
 import type { FormatId, PackageName } from './names.ts'
+import type { Merging } from './plan-merge.ts'
 import type { OfferedVersion } from './ports.ts'
 
 /** What an upstream answered for an index, as it came (content encoding undone). */
@@ -13,13 +15,20 @@ export type FetchedIndex = {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** As it arrives: the body in pieces whose memory is their own. */
-export type ReceivedIndex = Omit<FetchedIndex, 'body'> & { readonly pieces: readonly Uint8Array[] }
+/** As it arrives: the body in pieces whose memory is their own, packed as it came. */
+export type ReceivedIndex = Omit<FetchedIndex, 'body'> & {
+  readonly pieces: readonly Uint8Array[]
+  readonly coding: ContentCoding
+  /** Of the body, unpacked. */
+  readonly maxBytes: number
+}
 
 export type ParsedIndex = {
   readonly facts: IndexFacts
   /** The document in the one form that is kept: npm's JSON as it came, PyPI's always as JSON. */
   readonly document: Uint8Array
+  /** The document as `Renderer.readModel` returns it. It stays in the thread that read it. */
+  readonly model: unknown
 }
 
 /** What the core and `upstream/` need to know of a format. Pure: no I/O, no clock. */
@@ -51,6 +60,8 @@ export type Ecosystem = {
     /** Finds it inside of the file. Throws `mismatch` with the reason where that is not possible beyond doubt. */
     extract(file: string, size: number): Steps<Uint8Array>
   }
+  /** Where a version has many files that several sources may have some of (PyPI); its renderer then has `merge`. Left out: sources cannot be merged. */
+  readonly merging?: Merging
   /** `Content-Type` of a package file. */
   fileType(file: string): string
 }

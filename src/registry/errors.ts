@@ -69,3 +69,9 @@ export class RegistryError extends Error {
     this.details = details
   }
 }
+
+/** An outage is an answer where something can be served without the upstream; anything else is thrown. */
+export function outageOf(error: unknown): RegistryError {
+  if (error instanceof RegistryError && (error.code === 'upstream_down' || error.code === 'upstream_slow')) return error
+  throw error
+}

@@ -191,6 +191,22 @@ export type VersionStatus = 'Published' | 'Unfinished' | 'Unlisted' | 'Archived'
 /** INTERNAL: published here. EXTERNAL: fetched from a connection. */
 export type Origin = 'INTERNAL' | 'EXTERNAL'
 
+/**
+ * How what is published here and what connections offer under one name comes together. never: one source has all of it.
+ * extra-wheels: that one says which versions there are, and others add files for machines that it has none for. all: every file
+ * of every source.
+ */
+export type MergeMode = 'never' | 'extra-wheels' | 'all'
+
+/** What a repository says about the sources of one name. */
+export type MergeSetting = {
+  readonly domain: DomainName
+  readonly repository: RepositoryName
+  readonly format: FormatId
+  readonly key: PackageKey
+  readonly mode: MergeMode
+}
+
 export type Switch = 'ALLOW' | 'BLOCK'
 export type OriginControls = { readonly publish: Switch; readonly upstream: Switch }
 
@@ -230,6 +246,8 @@ export type Asset = {
   readonly metadata: string | null
   /** Of a file that was fetched: its upstream's index is no longer as it was then. Left out while it is. */
   readonly departure?: Departure
+  /** Of a file that was fetched while sources were merged: the connection that it came through, whatever its version's is. */
+  readonly entryPoint?: ConnectionName
 }
 
 /**
@@ -289,6 +307,8 @@ export type IndexVersion = {
   readonly license: string | null
   /** npm: deprecated. PyPI: all of its files are yanked. */
   readonly discouraged?: true
+  /** In a merged index: the first source that has it. */
+  readonly from?: ConnectionName
 }
 
 /** One file that an index offers. */
@@ -304,6 +324,8 @@ export type IndexFile = {
   readonly publishedAt: Instant | null
   /** The index offers `<url>.metadata` (PEP 658): its sha256, or true where the digest is not given. */
   readonly sideCar: { readonly sha256: Hex } | true | null
+  /** In a merged index: the source that it comes from. */
+  readonly from?: ConnectionName
 }
 
 /** The compact facts of one index, made once when it arrives so that nothing else parses the document. */

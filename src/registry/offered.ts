@@ -28,7 +28,7 @@ export type AssetSelection = {
   readonly sideCar?: boolean
 }
 
-type OfferedParts = {
+export type OfferedParts = {
   readonly store: Pick<MetadataStore, 'readRevision'>
   readonly upstream: Upstream
   readonly clock: Clock
@@ -69,7 +69,7 @@ export type OfferedFile = {
   readonly facts: VersionFacts
   /** The version's own manifest, where that was asked for alone. */
   readonly metadata: string | null
-  /** The indexes that were asked, in order: what is offered stands as long as they do. None where the version was asked for alone. */
+  /** The indexes that were asked, in order: what is offered stands as long as they do. None where it depends on more than them: on a version's own manifest, or on a merge. */
   readonly asked: readonly { readonly connection: ConnectionName; readonly revision: number }[]
 }
 
@@ -155,7 +155,7 @@ export async function findInIndex(
 }
 
 /** A request for a file that does not exist asks the upstream at most this often per package. */
-const RECHECK_AFTER_MS = 10_000
+export const RECHECK_AFTER_MS = 10_000
 
 export const factsOf = (name: PackageName, file: IndexFile, version: IndexVersion | undefined): VersionFacts => ({
   format: name.format,

@@ -1,6 +1,7 @@
 import type { ByteRange } from './file-parts.ts'
 import type { Connection, IndexFile, Instant } from './model.ts'
-import type { Clock, Download, ReadableBlob, Upstream } from './ports.ts'
+import type { ReadableBlob } from './blob-store.ts'
+import type { Clock, Download, Upstream } from './ports.ts'
 
 // A file that is not here, for who wants its headers, or a part of it: its upstream sends no more than that.
 

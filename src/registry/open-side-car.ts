@@ -1,6 +1,6 @@
 import { etagOf } from './etag.ts'
 import type { Hex, KeptSideCar } from './model.ts'
-import type { ReadableBlob } from './ports.ts'
+import type { ReadableBlob } from './blob-store.ts'
 import { fetchSideCar, findKeptSideCar, type Offer, type SideCarParts } from './side-cars.ts'
 
 type Options = {

@@ -1,4 +1,4 @@
-import type { Domain, NameRecord, OriginControls, Package, Repository } from './model.ts'
+import type { Domain, MergeMode, NameRecord, OriginControls, Package, Repository } from './model.ts'
 import type { PackageName } from './names.ts'
 
 /** What a first version sets, as CodeArtifact does: what was published here does not come from outside, and the other way round. */
@@ -12,6 +12,8 @@ export type OriginFacts = {
   readonly record: NameRecord | undefined
   /** The package as the domain's repositories hold it. */
   readonly packages: readonly Package[]
+  /** How its sources come together here; never if left out. */
+  readonly merge?: MergeMode
 }
 
 const isReserved = ({ domain, name }: Pick<OriginFacts, 'domain' | 'name'>): boolean =>
@@ -27,13 +29,18 @@ const explicit = (facts: OriginFacts, along: readonly Repository[]): readonly Or
 
 /**
  * May any upstream be asked for the name by a request that searches `along`? A person's BLOCK anywhere along the way wins;
- * a name that belongs to the domain needs a person's ALLOW; any other name may.
+ * a name that belongs to the domain needs a person's ALLOW, or, unless it is reserved, that its sources are merged; any other name may.
  */
 export function mayAskUpstream(facts: OriginFacts, along: readonly Repository[]): boolean {
   const set = explicit(facts, along)
   if (set.some((origin) => origin.upstream === 'BLOCK')) return false
-  return !isOwned(facts) || set.some((origin) => origin.upstream === 'ALLOW')
+  const isMerged = facts.merge !== undefined && facts.merge !== 'never' && !isReserved(facts)
+  return !isOwned(facts) || isMerged || set.some((origin) => origin.upstream === 'ALLOW')
 }
+
+/** The name belongs to the domain, and no person said along the way that it may come from upstream. */
+export const isOurs = (facts: OriginFacts, along: readonly Repository[]): boolean =>
+  isOwned(facts) && !explicit(facts, along).some((origin) => origin.upstream === 'ALLOW')
 
 /** Why the name may not be published in `repository`; null where it may. */
 export function publishRefusal(facts: OriginFacts, repository: Repository): string | null {

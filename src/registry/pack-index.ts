@@ -22,7 +22,7 @@ export type PackedIndex = {
 export type KnownBefore = { readonly facts: PackedFacts | null; readonly now: Instant }
 
 /** Takes hundreds of milliseconds for the largest: for worker threads. */
-export function packIndex({ facts, document }: ParsedIndex, known: KnownBefore): PackedIndex {
+export function packIndex({ facts, document }: Omit<ParsedIndex, 'model'>, known: KnownBefore): PackedIndex {
   const earlier = known.facts && unpackFacts(known.facts)
   const before = earlier?.serial ?? null
   const compressed = zstdCompressSync(document, { params: { [constants.ZSTD_c_compressionLevel]: 3 } })

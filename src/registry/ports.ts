@@ -1,4 +1,5 @@
 import type { CurationRule } from '../policy/curation/rule.ts'
+import type { Landed, ReadableBlob } from './blob-store.ts'
 import type { Change } from './changes.ts'
 import type { RemoteFiles } from './file-parts.ts'
 import type { RecordedEvent } from './events.ts'
@@ -8,7 +9,6 @@ import type {
   Asset,
   CachedIndex,
   Connection,
-  Digests,
   Domain,
   Hex,
   IdentityPolicy,
@@ -37,6 +37,7 @@ import type {
   RepositoryName,
 } from './names.ts'
 import type { HeldFileReads } from './held-files.ts'
+import type { MergeReads } from './merge-reads.ts'
 import type { NameReads } from './name-reads.ts'
 import type { Delivery, DeliveryAttempt, DeliveryState, Webhook } from './webhooks.ts'
 
@@ -61,7 +62,7 @@ export type Revision = {
   readonly index: { readonly revision: number; readonly freshUntil: Instant } | null
 }
 
-export interface TopologyReads {
+export interface TopologyReads extends MergeReads {
   findSetting(key: string): Promise<string | undefined>
   listAccounts(): Promise<readonly Account[]>
   findAccount(id: AccountId): Promise<Account | undefined>
@@ -120,13 +121,14 @@ export interface PackageReads extends HeldFileReads {
     format: FormatId,
     key: PackageKey,
   ): Promise<readonly (Tag & { readonly repository: RepositoryName })[]>
-  /** The first of `repositories` that holds the file; what was published here comes before what upstream gave, as it does in an index. */
+  /** The first of `repositories` that holds the file (`from`: as the connection gave it); what was published here comes before what upstream gave, as it does in an index. */
   findAsset(
     domain: DomainName,
     repositories: readonly RepositoryName[],
     format: FormatId,
     key: PackageKey,
     file: string,
+    from?: ConnectionName,
   ): Promise<FoundAsset | undefined>
   /** What the repositories of all domains keep of what came through the connection, each with the account that owns the domain. */
   listRetained(
@@ -239,6 +241,14 @@ export interface FailureLedger {
   clearFailures(key: string): Promise<void>
 }
 
+export type CommitOptions = {
+  /**
+   * An upstream can give again what the changes record: nobody waits until they would survive a crash of the machine, which
+   * they do a moment later. One of the process they survive like others, and never without those that came before them.
+   */
+  readonly isReplaceable?: boolean
+}
+
 export interface MetadataStore
   extends
     TopologyReads,
@@ -253,67 +263,9 @@ export interface MetadataStore
     FailureLedger,
     AsyncDisposable {
   /** Applies all changes in order, or none. Once it resolves, they survive a crash of the machine. */
-  commit(changes: readonly Change[]): Promise<void>
+  commit(changes: readonly Change[], options?: CommitOptions): Promise<void>
   /** Resolves if the store answers. */
   ping(): Promise<void>
-}
-
-// ----------------------------------------------------------------------------------------------------- blobs
-
-/** Bytes that can be read at any position, also while they are still arriving. */
-export interface ReadableBlob extends AsyncDisposable {
-  /** Bytes in all; null as long as that is not known. */
-  readonly size: number | null
-  /** All of it, where it lies in memory anyhow. Not to be written to. */
-  readonly bytes?: Uint8Array
-  /**
-   * Reads into `into` from `position` and returns how many bytes it read; 0 only at the end. Waits for bytes that have not
-   * arrived. Throws if they never will.
-   */
-  read(into: Uint8Array, position: number): Promise<number>
-}
-
-export type DigestAlgorithm = 'sha512' | 'sha384' | 'sha1' | 'md5' | 'blake2b'
-
-export type Landed = {
-  readonly size: number
-  readonly digests: Digests & { readonly sha384?: Hex }
-}
-
-/** A blob that is being written. Dispose of one that was not committed and its bytes are gone. */
-export interface PendingBlob extends AsyncDisposable {
-  /** Bytes written so far. */
-  readonly size: number
-  write(chunk: Uint8Array): Promise<void>
-  /** Ends the writing and tells the digests; no more writes after it. */
-  finish(): Promise<Landed>
-  /** Reads what was written so far, at most up to `size`. Does not wait. */
-  read(into: Uint8Array, position: number): Promise<number>
-  /** Makes the bytes durable under their sha256; the same bytes landing twice is fine. Calls `finish` if nobody did. */
-  commit(): Promise<Landed>
-}
-
-export interface BlobStore {
-  /**
-   * `digests`: algorithms to compute besides sha256. `size`: how many bytes will come, where that is known: `disk_full` at
-   * once where there is clearly no room for them.
-   */
-  begin(options?: { digests?: readonly DigestAlgorithm[]; size?: number }): Promise<PendingBlob>
-  /** undefined where there is no such blob, or where it has not the size that is expected of it: then it is damaged, as good as lost. */
-  open(
-    sha256: Hex,
-    expected?: { readonly size: number },
-  ): Promise<(ReadableBlob & { readonly size: number }) | undefined>
-  stat(sha256: Hex): Promise<{ readonly size: number } | undefined>
-  /** Puts the bytes aside, where `open` still finds them, so that `confirm` can bring them back by false; see storage/blobs/trash.ts. */
-  remove(
-    sha256: Hex,
-    confirm: () => Promise<boolean>,
-    /** Also what landed a moment ago, which is otherwise kept; then `confirm` has to look at the bytes themselves. */
-    options?: { readonly evenIfFresh?: boolean },
-  ): Promise<'removed' | 'kept' | 'missing'>
-  /** By sha256, in rising order. */
-  list(): AsyncIterable<{ readonly sha256: Hex; readonly size: number }>
 }
 
 // ------------------------------------------------------------------------------------------------- upstreams

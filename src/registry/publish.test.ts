@@ -9,7 +9,7 @@ import {
 import type { Change } from './changes.ts'
 import type { PackageVersion } from './model.ts'
 import { packageName, parseAccountId, parseDomainName, parseRepositoryName } from './names.ts'
-import type { PendingBlob } from './ports.ts'
+import type { PendingBlob } from './blob-store.ts'
 import { planPublish, type PublishRequest, type PublishState } from './publish.ts'
 import type { Scope } from './scope.ts'
 

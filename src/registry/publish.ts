@@ -7,7 +7,9 @@ import type { Asset, Instant, PackageVersion } from './model.ts'
 import { displayName, type PackageName } from './names.ts'
 import { AFTER_PUBLISH, mayAskUpstream, publishRefusal, type OriginFacts } from './origin.ts'
 import { hasVersion } from './packed-facts.ts'
-import type { Clock, MetadataStore, PendingBlob } from './ports.ts'
+import type { PendingBlob } from './blob-store.ts'
+import type { Clock, MetadataStore } from './ports.ts'
+import { originFacts } from './read.ts'
 import type { Scope } from './scope.ts'
 import { connectionsAlong, searchPath } from './topology.ts'
 
@@ -89,17 +91,19 @@ async function land(file: PublishedFile): Promise<void> {
 async function readState(parts: PublishParts, scope: Scope, { name, version }: PublishRequest): Promise<PublishState> {
   const { store } = parts
   const domain = scope.domain.name
-  const [record, packages, versions] = await Promise.all([
-    store.findName(domain, name.format, name.key),
-    store.findPackages(domain, name.format, name.key),
+  const [origin, versions] = await Promise.all([
+    originFacts(parts, scope, name),
     store.listVersions(domain, [scope.repository.name], name.format, name.key),
   ])
-  const origin = { name, domain: scope.domain, record, packages }
   return { origin, versions, offeredUpstream: await isOffered(store, scope, origin, version) }
 }
 
-/** Where a name may come from both sides, a version that upstream has is taken. Only what is known here is asked. */
+/**
+ * Where a name may come from both sides, a version that upstream has is taken; where the sides are merged, what is published here comes
+ * before it. Only what is known here is asked.
+ */
 async function isOffered(store: MetadataStore, scope: Scope, origin: OriginFacts, version: string): Promise<boolean> {
+  if (origin.merge !== undefined && origin.merge !== 'never') return false
   const along = searchPath(scope.view, scope.repository.name)
   if (!mayAskUpstream(origin, along)) return false
   for (const { connection } of connectionsAlong(scope.view, along, origin.name)) {

@@ -159,6 +159,58 @@ describe('the search', () => {
     expect(other.requests).toEqual([])
   })
 
+  describe('that a lower connection gave to somebody else', () => {
+    /** Asked of the repository in which that connection is the first. */
+    const fetchFromSecond = async () => {
+      const { bytes } = await other.publish({ name: 'hello', version: '9.0.0' })
+      await fetch(hello, { file: 'hello-9.0.0.tgz' }, 'second')
+      return bytes
+    }
+    const file = { file: 'hello-9.0.0.tgz' }
+
+    it('is neither listed nor given out where a higher one has the package, whatever its version', async () => {
+      await npm.publish({ name: 'hello', version: '1.0.0' })
+      await fetchFromSecond()
+      const { index, retained, hosted } = await read(hello)
+      expect({ connection: index?.connection, retained, hosted }).toEqual({
+        connection: 'npm:first',
+        retained: [],
+        hosted: [],
+      })
+      await expect(read(hello, 'main', { askUpstream: false })).rejects.toMatchObject({ code: 'not_found' })
+      await expect(fetch(hello, file)).rejects.toMatchObject({ code: 'not_found' })
+      expect((await fetch(hello, file, 'second')).bytes).toBeDefined()
+    })
+
+    it('is not given out while a higher one cannot say whether it has the package', async () => {
+      await fetchFromSecond()
+      await npm.down()
+      await expect(read(hello)).rejects.toMatchObject({ code: 'upstream_down' })
+      await expect(fetch(hello, file)).rejects.toMatchObject({ code: 'upstream_down' })
+    })
+
+    it('is given out where the higher one has no such package, and also while neither answers', async () => {
+      const bytes = await fetchFromSecond()
+      expect(await versionsIn(hello)).toMatchObject({ index: 'npm:second', offered: ['9.0.0'] })
+      expect((await fetch(hello, file)).bytes).toEqual(bytes)
+      await Promise.all([npm.down(), other.down()])
+      registry.clock.advance(HOUR)
+      expect(await versionsIn(hello)).toMatchObject({ index: 'npm:second', offered: ['9.0.0'] })
+      expect((await fetch(hello, file)).bytes).toEqual(bytes)
+    })
+
+    it('stays at its address for who was given it, once a higher one has the package, and is listed no more', async () => {
+      await other.publish({ name: 'hello', version: '9.0.0' })
+      const { bytes } = await fetch(hello, file)
+      await npm.publish({ name: 'hello', version: '1.0.0' })
+      registry.clock.advance(HOUR)
+      await read(hello, 'main', { whileRevalidating: false })
+      const { index, retained } = await read(hello)
+      expect({ connection: index?.connection, retained }).toEqual({ connection: 'npm:first', retained: [] })
+      expect((await fetch(hello, file)).bytes).toEqual(bytes)
+    })
+  })
+
   it('finds a file that is newer than the index that is kept', async () => {
     await npm.publish({ name: 'hello', version: '1.0.0' })
     await read(hello)

@@ -1,7 +1,9 @@
-import { asksForTime, curate, rulesFor } from '../policy/curation/curate.ts'
-import type { AppliedRule, Finding, VersionFacts } from '../policy/curation/rule.ts'
+import { rulesFor } from '../policy/curation/curate.ts'
+import type { AppliedRule } from '../policy/curation/rule.ts'
 import { compareKept, type ComparedKept } from './compare-kept.ts'
-import { RegistryError } from './errors.ts'
+import { decidingAlong, fetchedThrough, isGivenHere } from './deciding.ts'
+import { entryPointOf } from './entry-points.ts'
+import { outageOf, RegistryError } from './errors.ts'
 import { etagOf } from './etag.ts'
 import type {
   CachedIndex,
@@ -15,18 +17,21 @@ import type {
   Tag,
 } from './model.ts'
 import type { FindAsset } from './found-assets.ts'
+import { withKnownAge } from './known-age.ts'
 import { displayName, type ConnectionName, type FormatId, type PackageName } from './names.ts'
-import { findInIndex, findOffered, findUpstream, type AssetSelection, type ReadOptions } from './offered.ts'
+import { findOffered, findUpstream, type AssetSelection, type ReadOptions } from './offered.ts'
 import { isOwned, mayAskUpstream, type OriginFacts } from './origin.ts'
 import { openCold, type ColdFile } from './open-cold.ts'
 import { openSideCar } from './open-side-car.ts'
-import type { BlobStore, Clock, FoundAsset, Landed, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
+import type { BlobStore, Landed, ReadableBlob } from './blob-store.ts'
+import type { Clock, FoundAsset, MetadataStore, Upstream } from './ports.ts'
 import type { SideCarPreparation } from './prepare-side-cars.ts'
 import type { KnownOffer, RememberedOffers } from './remembered-offers.ts'
+import { refuseHeld } from './refuse-held.ts'
 import { retain } from './retain.ts'
 import type { Scope } from './scope.ts'
 import { checkDerived, type Offer, type SideCarParts } from './side-cars.ts'
-import { searchPath } from './topology.ts'
+import { findMerge, searchPath } from './topology.ts'
 
 // The two doors out of a registry: an index of a package, and a file of it. Policy stands in both. A third door needs a
 // decision record, as those in documents.ts have (0016).
@@ -34,9 +39,10 @@ import { searchPath } from './topology.ts'
 /** What an answer about a package is made from: hand it to the format's renderer. */
 export type PackageSources = {
   readonly index: {
-    readonly connection: ConnectionName
-    /** The connection's document in the blob store, zstd-compressed. */
-    readonly document: { readonly sha256: Hex; readonly size: number }
+    /** null: it was merged of several. */
+    readonly connection: ConnectionName | null
+    /** The connection's document in the blob store, zstd-compressed. One that was merged of several has its `bytes`, and lies nowhere. */
+    readonly document: { readonly sha256: Hex; readonly size: number; readonly bytes?: Uint8Array }
     readonly facts: PackedFacts
     /** Where not null, only these versions of it count. */
     readonly only: readonly string[] | null
@@ -101,12 +107,17 @@ export const notFound = (name: PackageName, what?: string): RegistryError =>
     },
   )
 
-export async function originFacts({ store }: ReadParts, scope: Scope, name: PackageName): Promise<OriginFacts> {
+export async function originFacts(
+  { store }: { readonly store: Pick<MetadataStore, 'findName' | 'findPackages'> },
+  scope: Scope,
+  name: PackageName,
+): Promise<OriginFacts> {
   const [record, packages] = await Promise.all([
     store.findName(scope.domain.name, name.format, name.key),
     store.findPackages(scope.domain.name, name.format, name.key),
   ])
-  return { name, domain: scope.domain, record, packages }
+  const merge = findMerge(scope.view, searchPath(scope.view, scope.repository.name), name)?.mode ?? 'never'
+  return { name, domain: scope.domain, record, packages, merge }
 }
 
 /** The first door: everything that an answer about a package is made from, refreshed if stale. */
@@ -123,10 +134,16 @@ export async function readPackage(
   const wasHere = facts.record?.ingested ?? false
   const told = mayAsk ? await findPrepared(parts, scope, name, along, { ...options, wasHere }).catch(outageOf) : null
   const asked = told instanceof RegistryError ? null : told
-  const [held, tags] = await Promise.all([
+  const [kept, tags] = await Promise.all([
     parts.store.listVersions(scope.domain.name, names, name.format, name.key),
     parts.store.listTags(scope.domain.name, names, name.format, name.key),
   ])
+  const deciding = mayAskUpstream(facts, along)
+    ? asked?.index.state === 'present'
+      ? asked.connection.name
+      : await decidingAlong(parts, scope, along, name)
+    : undefined
+  const held = fetchedThrough(deciding, kept, scope, along, name)
   const hosted = held.filter((version) => version.origin === 'INTERNAL' && version.status === 'Published')
   const index =
     asked?.index.state === 'present'
@@ -144,12 +161,6 @@ export async function readPackage(
     dependsOn: asked?.asked ?? [],
     stale: told instanceof RegistryError || (asked?.stale ?? false),
   }
-}
-
-/** An outage is an answer where something can be served without the upstream; anything else is thrown. */
-export function outageOf(error: unknown): RegistryError {
-  if (error instanceof RegistryError && (error.code === 'upstream_down' || error.code === 'upstream_slow')) return error
-  throw error
 }
 
 /** Fetched by its own manifest, as by a lock file, or withdrawn later: it can be shown without any index. */
@@ -205,30 +216,6 @@ async function retainedIndex(
   return { connection, document: index.document, facts: index.facts, only: [...new Set(only)], sideCars }
 }
 
-export function refuseHeld(
-  { versionKey }: ReadParts,
-  scope: Scope,
-  name: PackageName,
-  facts: VersionFacts,
-  now: Instant,
-): void {
-  const { allowed, findings } = curate(rulesFor(scope.view.rules, scope.repository), facts, now, (version) =>
-    versionKey(name.format, version),
-  )
-  if (!allowed) throw heldError(name, facts.version, findings)
-}
-
-const releasedAt = (until: Instant | null): string =>
-  until === null ? '' : `; it is released at ${new Date(until).toISOString()}`
-
-export function heldError(name: PackageName, version: string, findings: readonly Finding[]): RegistryError {
-  const why = findings.map(({ rule, reason, until }) => `${reason}${releasedAt(until)} (rule ${rule})`).join('; ')
-  return new RegistryError('held', `${displayName(name)} ${version} is held back: ${why}`, {
-    resourceType: 'package-version',
-    resourceId: displayName(name),
-  })
-}
-
 /** The second door: one file, from the store or while it arrives. */
 export async function openAsset(
   parts: ReadParts,
@@ -242,23 +229,27 @@ export async function openAsset(
   const known = await parts.offers.find(scope, names, name, select)
   if (known) return openOffered(parts, scope, name, select, known, options)
   const found = await parts.findAsset(scope, names, name, select.file)
-  if (found && (select.path === undefined || found.asset.path === select.path)) {
+  const isMeant = found && (select.path === undefined || found.asset.path === select.path)
+  const mayAsk = async () => mayAskUpstream(await originFacts(parts, scope, name), along)
+  if (isMeant && (await isGivenHere(parts, scope, along, name, found, mayAsk))) {
     const opened = await openHeld(parts, scope, name, found, select)
     if (opened) return opened
   }
   return openFromUpstream(parts, scope, name, select, along, options)
 }
 
-async function openHeld(
+/** `listed`: what the index says of the file, where that was looked up already. */
+export async function openHeld(
   parts: ReadParts,
   scope: Scope,
   name: PackageName,
   found: FoundAsset,
   select: AssetSelection,
+  listed?: { readonly publishedAt: Instant | null },
 ): Promise<OpenedAsset | null> {
   const { version, asset } = found
   if (version.status !== 'Published' && version.status !== 'Unlisted') throw notFound(name, select.file)
-  const { publishedAt } = isOfUnknownAge(scope, version) ? await judgedByIndex(parts, scope, name, found) : version
+  const { publishedAt } = listed ?? (await withKnownAge(parts, scope, name, found))
   const { license, origin } = version
   const withdrawn = asset.departure?.is === 'withdrawn'
   const facts = {
@@ -285,24 +276,10 @@ async function openHeld(
   return { file: select.file, version: version.version, sha256: part.sha256, etag, size: body.size, body, cache: 'hit' }
 }
 
-/** What came by its own manifest counts as published when it was fetched. Where a rule asks for its age, the index knows better. */
-const isOfUnknownAge = (scope: Scope, { origin, publishedAt, createdAt }: FoundAsset['version']): boolean =>
-  origin === 'EXTERNAL' && publishedAt === createdAt && asksForTime(rulesFor(scope.view.rules, scope.repository))
-
-async function judgedByIndex(parts: ReadParts, scope: Scope, name: PackageName, { version, asset }: FoundAsset) {
-  const along = searchPath(scope.view, scope.repository.name)
-  const options = { deadline: parts.clock.now() + AGE_DEADLINE_MS }
-  // Without the upstream's word it is as old as it is here: held rather than let through.
-  const offered = await findInIndex(parts, scope, name, { file: asset.file }, along, options).catch(outageOf)
-  return offered && !(offered instanceof RegistryError) ? offered.facts : version
-}
-
-const AGE_DEADLINE_MS = 10_000
-
 /** That of a fetched file is kept by itself. It serves also when the upstream no longer lists the file. */
 async function sideCarOf(parts: ReadParts, name: PackageName, { version, asset }: FoundAsset) {
   if (asset.sideCar || version.origin === 'INTERNAL') return asset.sideCar
-  const kept = await parts.store.findSideCar(version.entryPoint as ConnectionName, name.format, name.key, asset.file)
+  const kept = await parts.store.findSideCar(entryPointOf(version, asset), name.format, name.key, asset.file)
   return kept?.derivedFrom === null || kept?.derivedFrom === asset.digests.sha256 ? kept : undefined
 }
 
@@ -323,17 +300,20 @@ async function openFromUpstream(
   return openOffered(parts, scope, name, select, known, options)
 }
 
-async function openOffered(
+/** Downloads it, or opens less of it where less is wanted. `isMerged`: see `Retention`. */
+export async function openOffered(
   parts: ReadParts,
   scope: Scope,
   name: PackageName,
   select: AssetSelection,
   known: KnownOffer,
-  options: ReadOptions,
+  options: ReadOptions & { readonly isMerged?: boolean },
 ): Promise<OpenedAsset> {
   const { connection, repository, file, facts, metadata } = known.offered
+  const { isMerged = false } = options
   refuseHeld(parts, scope, name, facts, parts.clock.now())
-  const retention = { scope, name, file, facts, metadata, connection, keeper: repository, evenIfOwned: known.isOwned }
+  const owned = { evenIfOwned: known.isOwned, isMerged }
+  const retention = { scope, name, file, facts, metadata, connection, keeper: repository, ...owned }
   const offer = { connection, name, file }
   const onLanded = async (landed: Landed) => {
     await retain(parts, { ...retention, landed })

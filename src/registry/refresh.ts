@@ -5,6 +5,7 @@ import { findUpstream, type ReadOptions } from './offered.ts'
 import { mayAskUpstream } from './origin.ts'
 import type { MetadataStore, Upstream } from './ports.ts'
 import { countVersions, differingVersions, packFacts } from './packed-facts.ts'
+import { originFacts } from './read.ts'
 import type { Scope } from './scope.ts'
 import { connectionsAlong, searchPath } from './topology.ts'
 
@@ -30,7 +31,7 @@ type RefreshParts = {
 }
 
 /**
- * Asks the upstream of a package now, however fresh its index is. Throws `forbidden` where no upstream may hear the name, `not_found` where
+ * Asks the upstream of a package now, however fresh its index is; all of them, where they are merged. Throws `forbidden` where no upstream may hear the name, `not_found` where
  * there is none to ask, `upstream_down` where it does not answer.
  */
 export async function refreshPackage(
@@ -40,36 +41,61 @@ export async function refreshPackage(
   { deadline }: Pick<ReadOptions, 'deadline'>,
 ): Promise<Refreshed> {
   const along = searchPath(scope.view, scope.repository.name)
-  const [record, packages] = await Promise.all([
-    store.findName(scope.domain.name, name.format, name.key),
-    store.findPackages(scope.domain.name, name.format, name.key),
-  ])
-  if (!mayAskUpstream({ name, domain: scope.domain, record, packages }, along))
+  const origin = await originFacts({ store }, scope, name)
+  if (!mayAskUpstream(origin, along))
     throw new RegistryError(
       'forbidden',
       `No upstream may be asked for ${displayName(name)}: it belongs to the domain, or is blocked`,
     )
+  const connections = [...new Set(connectionsAlong(scope.view, along, name).map(({ connection }) => connection))]
   const before = new Map<ConnectionName, CachedIndex>()
-  for (const { connection } of connectionsAlong(scope.view, along, name)) {
+  for (const connection of connections) {
     const known = await store.findIndex(connection.name, name.format, name.key)
     if (known) before.set(connection.name, known)
   }
-  const wasHere = record?.ingested ?? false
+  const wasHere = origin.record?.ingested ?? false
   const options = { deadline, force: true, whileRevalidating: false, wasHere }
-  const found = await findUpstream({ upstream }, scope, name, along, options)
-  if (!found)
+  const isMerged = origin.merge !== undefined && origin.merge !== 'never'
+  const found = isMerged
+    ? await Promise.all(
+        connections.map(async (connection) => ({
+          connection,
+          ...(await upstream.readIndex(connection, name, options)),
+        })),
+      )
+    : [await findUpstream({ upstream }, scope, name, along, options)].filter((one) => one !== null)
+  const silent = found.find(({ stale }) => stale)
+  if (silent)
+    throw new RegistryError(
+      'upstream_down',
+      `${silent.connection.name} could not be asked for ${displayName(name)} now`,
+      { retryAfter: 5 },
+    )
+  const compared = await Promise.all(
+    found.map(async ({ connection, index }) => ({
+      connection: connection.name,
+      ...(await compare(before.get(connection.name), index)),
+    })),
+  )
+  // Of several that are merged, the first that has it stands for them.
+  const first = compared.find(({ state }) => state === 'present') ?? compared[0]
+  if (!first)
     throw new RegistryError('not_found', `${scope.repository.name} draws ${displayName(name)} from nowhere`, {
       resourceType: 'package',
     })
-  if (found.stale)
-    throw new RegistryError(
-      'upstream_down',
-      `${found.connection.name} could not be asked for ${displayName(name)} now`,
-      {
-        retryAfter: 5,
-      },
-    )
-  return { connection: found.connection.name, ...(await compare(before.get(found.connection.name), found.index)) }
+  return { ...first, ...together(compared) }
+}
+
+type Changed = Pick<Refreshed, 'added' | 'withdrawn' | 'discouraged' | 'encouraged'>
+
+function together(compared: readonly Changed[]): Changed {
+  const all = (which: keyof Changed) => [...new Set(compared.flatMap((one) => one[which]))]
+  return {
+    added: all('added'),
+    withdrawn: all('withdrawn'),
+    discouraged: all('discouraged'),
+    encouraged: all('encouraged'),
+  }
 }
 
 async function compare(before: CachedIndex | undefined, after: CachedIndex): Promise<Omit<Refreshed, 'connection'>> {
@@ -86,10 +112,7 @@ async function compare(before: CachedIndex | undefined, after: CachedIndex): Pro
 const NOTHING = packFacts({ versions: [], files: [], serial: null })
 
 /** Pure: what a person wants to know of versions that differ. */
-function changesOf(
-  before: readonly IndexVersion[],
-  after: readonly IndexVersion[],
-): Pick<Refreshed, 'added' | 'withdrawn' | 'discouraged' | 'encouraged'> {
+function changesOf(before: readonly IndexVersion[], after: readonly IndexVersion[]): Changed {
   const old = new Map(before.map((one) => [one.version, one]))
   const now = new Map(after.map((one) => [one.version, one]))
   const names = (versions: readonly IndexVersion[]) => versions.map(({ version }) => version)

@@ -8,22 +8,17 @@ import {
 } from './documents.ts'
 import { rememberFound } from './found-assets.ts'
 import { listNames } from './list-names.ts'
+import { mergeReader, type MergeParts } from './merged-index.ts'
 import type { FormatId, PackageKey, PackageName } from './names.ts'
-import type { BlobStore, DigestAlgorithm, PendingBlob } from './ports.ts'
+import type { BlobStore, DigestAlgorithm, PendingBlob } from './blob-store.ts'
 import { sideCarPreparation } from './prepare-side-cars.ts'
 import { publish, type PublishRequest, type PublishResult } from './publish.ts'
-import {
-  openAsset,
-  readPackage,
-  type AssetSelection,
-  type OpenedAsset,
-  type PackageSources,
-  type ReadOptions,
-  type ReadParts,
-} from './read.ts'
 import { rememberOffers } from './remembered-offers.ts'
+import type { AssetSelection, OpenedAsset, PackageSources, ReadOptions } from './read.ts'
+import { openAssetOf, readPackageOf, type MergedParts } from './read-merged.ts'
 import { refreshPackage, type Refreshed } from './refresh.ts'
 import type { Scope } from './scope.ts'
+import { currentSerial, listSerials, type NameSerial } from './serials.ts'
 import { deleteTag, putTag } from './tags.ts'
 
 /** Asked before anything is written: may the scope's caller do `action` to this package? Throws `unauthenticated` or `forbidden`. */
@@ -42,13 +37,18 @@ export type Registry = {
   openAsset(scope: Scope, name: PackageName, select: AssetSelection, options: ReadOptions): Promise<OpenedAsset>
   /** Names that the repository and its upstream repositories have something of, in pages: see list-names.ts. */
   listNames(scope: Scope, format: FormatId): AsyncIterable<readonly PackageKey[]>
+  /** The same names, each with a number that has grown when something about it changed: see serials.ts. */
+  listSerials(scope: Scope, format: FormatId): AsyncIterable<readonly NameSerial[]>
+  /** What is answered now has all that happened up to this serial. */
+  currentSerial(): number
   /** What is kept beside one version, here or upstream: see documents.ts, for the two below as well. */
   readVersionDocument(
     scope: Scope,
     name: PackageName,
     version: string,
     path: string,
-    options: ReadOptions,
+    /** `file`: that it is about, where it is about one; sources that are merged may each have some of a version. */
+    options: ReadOptions & { readonly file?: string },
   ): Promise<VersionDocument>
   readConnectionDocuments(
     scope: Scope,
@@ -75,21 +75,22 @@ export type Registry = {
 }
 
 export function createRegistry(
-  given: Omit<ReadParts, 'findAsset' | 'offers' | 'sideCars'> & {
+  given: Omit<MergedParts, 'findAsset' | 'offers' | 'sideCars' | 'merged'> & {
     readonly blobs: BlobStore
+    readonly merge: MergeParts['merge']
     readonly require: RequirePackageAction
   },
 ): Registry {
-  const parts = {
-    ...given,
-    findAsset: rememberFound(given.store),
-    offers: rememberOffers(given),
-    sideCars: sideCarPreparation(given),
-  }
+  const sideCars = sideCarPreparation(given)
+  const merged = mergeReader({ ...given, sideCars })
+  const offers = rememberOffers(given)
+  const parts = { ...given, findAsset: rememberFound(given.store), offers, sideCars, merged }
   return {
-    readPackage: (scope, name, options) => readPackage(parts, scope, name, options),
-    openAsset: (scope, name, select, options) => openAsset(parts, scope, name, select, options),
+    readPackage: (scope, name, options) => readPackageOf(parts, scope, name, options),
+    openAsset: (scope, name, select, options) => openAssetOf(parts, scope, name, select, options),
     listNames: (scope, format) => listNames(parts, scope, format),
+    listSerials: (scope, format) => listSerials(parts, scope, format),
+    currentSerial: () => currentSerial(parts),
     readVersionDocument: (...asked) => readVersionDocument(parts, ...asked),
     readConnectionDocuments: (...asked) => readConnectionDocuments(parts, ...asked),
     askAboutPackages: (...asked) => askAboutPackages(parts, ...asked),

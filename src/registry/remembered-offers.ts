@@ -69,7 +69,7 @@ export function rememberOffers({
     },
 
     remember(scope, name, select, known) {
-      // What was asked for alone, of a version, stands under no counter.
+      // What depends on more than counters is found out each time.
       if (scope.packageCounter === null || known.offered.asked.length === 0) return
       const key = keyOf(scope, name, select)
       const kept = known.sideCar && isSettled(known) ? known : { offered: known.offered, isOwned: known.isOwned }

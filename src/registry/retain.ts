@@ -7,7 +7,8 @@ import { RegistryError } from './errors.ts'
 import type { Asset, Connection, IndexFile, Instant, PackageVersion, Repository } from './model.ts'
 import type { PackageName } from './names.ts'
 import { AFTER_INGEST } from './origin.ts'
-import type { BlobStore, Clock, Landed, MetadataStore } from './ports.ts'
+import type { BlobStore, Landed } from './blob-store.ts'
+import type { Clock, MetadataStore } from './ports.ts'
 import type { Scope } from './scope.ts'
 
 export type Retention = {
@@ -22,6 +23,8 @@ export type Retention = {
   readonly keeper: Repository
   /** The name was the domain's when it was asked for, and a person allowed that. One that became so since is not mixed with upstream's. */
   readonly evenIfOwned: boolean
+  /** Its source is one of several, so the file itself says which. */
+  readonly isMerged?: boolean
   readonly landed: Landed
 }
 
@@ -48,7 +51,7 @@ export async function retain(
     })
     if (changes.length === 0) return
     try {
-      return await parts.store.commit(changes)
+      return await parts.store.commit(changes, { isReplaceable: true })
     } catch (error) {
       if (attempt === 3 || !(error instanceof RegistryError && error.code === 'conflict')) throw error
     }
@@ -57,7 +60,7 @@ export async function retain(
 
 /** Pure but for `id`, which gives a fresh UUID at each call. */
 export function planRetention(
-  { name, scope, file, facts, metadata, connection, evenIfOwned, landed }: Retention,
+  { name, scope, file, facts, metadata, connection, evenIfOwned, isMerged = false, landed }: Retention,
   repository: Repository,
   existing: PackageVersion | undefined,
   { now, id }: { now: Instant; id: () => string },
@@ -80,7 +83,11 @@ export function planRetention(
     { change: 'ingest-name', domain: at.domain, format: at.format, key: at.key, evenIfOwned },
     { change: 'ensure-package', at, origin: AFTER_INGEST },
     ...(existing ? [] : [{ change: 'retain-version' as const, version }]),
-    { change: 'retain-asset', at: { ...at, version: file.version }, asset: retainedAsset(file, landed, now) },
+    {
+      change: 'retain-asset',
+      at: { ...at, version: file.version },
+      asset: { ...retainedAsset(file, landed, now), ...(isMerged && { entryPoint: connection.name }) },
+    },
     {
       change: 'announce',
       event: packageVersionEvent(version, {

@@ -4,7 +4,8 @@ import type { Ecosystem } from './ecosystem.ts'
 import { RegistryError } from './errors.ts'
 import type { Connection, Hex, IndexFile, Instant, KeptSideCar } from './model.ts'
 import type { FormatId, PackageName } from './names.ts'
-import type { BlobStore, Clock, Download, Landed, MetadataStore, ReadableBlob, Upstream } from './ports.ts'
+import type { BlobStore, Landed, ReadableBlob } from './blob-store.ts'
+import type { Clock, Download, MetadataStore, Upstream } from './ports.ts'
 
 // A side-car is a small file that stands beside a package file and is a part of it: PEP 658's `.metadata`. Where an upstream
 // does not offer it, it is read out of the file itself: one that is here, parts of the remote one, or the whole of that.
@@ -165,7 +166,7 @@ async function inSteps(
 // ---------------------------------------------------------------------------------------------- what is kept
 
 async function keep(parts: SideCarParts, offer: Offer, { bytes, derivedFrom }: Made): Promise<KeptSideCar> {
-  await using pending = await parts.blobs.begin()
+  await using pending = await parts.blobs.begin({ isReplaceable: true })
   await pending.write(bytes)
   const { digests, size } = await pending.commit()
   const { connection, name, file } = offer
@@ -174,7 +175,8 @@ async function keep(parts: SideCarParts, offer: Offer, { bytes, derivedFrom }: M
   // Many may have asked at once: pages are made anew for the first of them only.
   if (known?.sha256 === kept.sha256 && known.derivedFrom === (derivedFrom ?? null)) return known
   const at = { connection: connection.name, format: name.format, key: name.key }
-  await parts.store.commit([{ change: 'put-side-car', ...at, ...kept, ...(derivedFrom && { derivedFrom }) }])
+  const change = { change: 'put-side-car' as const, ...at, ...kept, ...(derivedFrom && { derivedFrom }) }
+  await parts.store.commit([change], { isReplaceable: true })
   // The file may have landed meanwhile, and whoever then looked for something to compare found nothing.
   const landed = derivedFrom === undefined ? undefined : await parts.store.findBlob(derivedFrom)
   return (

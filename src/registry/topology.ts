@@ -1,7 +1,7 @@
 import { names } from '../policy/curation/packages.ts'
 import type { CurationRule } from '../policy/curation/rule.ts'
 import { RegistryError } from './errors.ts'
-import type { Connection, Domain, Repository } from './model.ts'
+import type { Connection, Domain, MergeMode, MergeSetting, Repository } from './model.ts'
 import type { ConnectionName, DomainName, FormatId, RepositoryName, PackageKey, PackageName } from './names.ts'
 import type { PackageReads, TopologyReads } from './ports.ts'
 import { TopologyCache } from './topology-cache.ts'
@@ -18,6 +18,8 @@ export type DomainView = {
   readonly repositories: ReadonlyMap<RepositoryName, Repository>
   readonly connections: ReadonlyMap<ConnectionName, Connection>
   readonly rules: readonly CurationRule[]
+  /** By format and key of the name; left out where no repository says anything. */
+  readonly merges?: ReadonlyMap<string, ReadonlyMap<RepositoryName, MergeMode>>
 }
 
 export type Topology = {
@@ -36,10 +38,11 @@ export function createTopology(store: TopologyReads): Topology {
 async function loadView(store: TopologyReads, name: DomainName, counter: number): Promise<DomainView | undefined> {
   const domain = await store.findDomain(name)
   if (!domain) return undefined
-  const [repositories, connections, rules] = await Promise.all([
+  const [repositories, connections, rules, merges] = await Promise.all([
     store.listRepositories(name),
     store.listConnections(),
     store.listRules(name),
+    store.listMerges(name),
   ])
   return {
     counter,
@@ -47,7 +50,33 @@ async function loadView(store: TopologyReads, name: DomainName, counter: number)
     repositories: new Map(repositories.map((repository) => [repository.name, repository])),
     connections: new Map(connections.map((connection) => [connection.name, connection])),
     rules,
+    ...(merges.length > 0 && { merges: byName(merges) }),
   }
+}
+
+function byName(settings: readonly MergeSetting[]): NonNullable<DomainView['merges']> {
+  const named = Map.groupBy(settings, nameOf)
+  return new Map(
+    [...named].map(([name, said]) => [name, new Map(said.map(({ repository, mode }) => [repository, mode]))]),
+  )
+}
+
+const nameOf = ({ format, key }: Pick<PackageName, 'format' | 'key'>): string => `${format} ${key}`
+
+/** Whether any repository of the domain says anything about the name's sources. */
+export const saysMerge = ({ merges }: DomainView, name: Pick<PackageName, 'format' | 'key'>): boolean =>
+  merges?.has(nameOf(name)) ?? false
+
+/** How the sources of a name come together for a request that searches `along`, and which repository says so: the first that says anything. */
+export function findMerge(
+  { merges }: DomainView,
+  along: readonly Repository[],
+  name: Pick<PackageName, 'format' | 'key'>,
+): { readonly mode: MergeMode; readonly repository: Repository } | undefined {
+  const said = merges?.get(nameOf(name))
+  const repository = said && along.find((one) => said.has(one.name))
+  const mode = repository && said.get(repository.name)
+  return mode && { mode, repository }
 }
 
 /** The counter stands in the one row that every revision begins with, so any package's will do. */

@@ -45,7 +45,7 @@ export type ManagementParts = {
   readonly clock: Clock
   readonly webhooks: WebhookTools
   readonly upstreams: UpstreamTools
-  readonly formats: readonly Pick<Format, 'id' | 'parseName'>[]
+  readonly formats: readonly Pick<Format, 'id' | 'parseName' | 'ecosystem'>[]
   readonly config: {
     readonly region: string
     /** The account whose principals can be operators: it owns what all accounts share. */

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, type FileHandle } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { hashInSteps } from './hash-in-steps.ts'
 import type { KeptEntry } from './kept-entry.ts'
 
@@ -37,9 +37,8 @@ export async function openKeptFiles(root: string, limitBytes: number, madeBy: st
     const path = pathOf(root, key)
     const temporary = `${path}.${randomUUID()}.tmp`
     try {
-      await mkdir(join(path, '..'), { recursive: true })
-      await using file = await open(temporary, 'wx')
-      for (const part of [await headOf(key, entry, madeBy), entry.answer.body]) await file.writeFile(part)
+      await using file = await openNew(temporary)
+      await file.writev([await headOf(key, entry, madeBy), entry.answer.body])
       await rename(temporary, path)
       written += entry.answer.body.byteLength
       if (written > limitBytes / 10) {
@@ -67,6 +66,16 @@ export async function openKeptFiles(root: string, limitBytes: number, madeBy: st
     async [Symbol.asyncDispose]() {
       await Promise.allSettled(writes)
     },
+  }
+}
+
+/** In a folder that is there nearly always. */
+async function openNew(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx')
+  } catch {
+    await mkdir(dirname(path), { recursive: true })
+    return open(path, 'wx')
   }
 }
 

@@ -2,14 +2,15 @@ import type { ContentEncoding, Format, KeptAnswer } from '../formats/format.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { Hex, Instant } from '../registry/model.ts'
 import type { ConnectionName, PackageName } from '../registry/names.ts'
-import type { BlobLedger, BlobStore, Clock, PackageReads, Revision } from '../registry/ports.ts'
+import type { BlobStore } from '../registry/blob-store.ts'
+import type { BlobLedger, Clock, PackageReads, Revision } from '../registry/ports.ts'
 import type { PackageSources, ReadOptions } from '../registry/read.ts'
 import type { Scope } from '../registry/scope.ts'
 import { ByteLru } from '../registry/byte-lru.ts'
 import { hashInSteps } from './hash-in-steps.ts'
 import type { KeptEntry } from './kept-entry.ts'
 import type { KeptFiles } from './kept-files.ts'
-import type { RenderJob, RenderResult } from './worker.ts'
+import type { Workers } from './workers.ts'
 
 // Rendered answers, kept as bytes until what they were made from moves (decision 2 of the design). This is a cache of the
 // process and may be thrown away at any time: whether an entry still holds is decided by counters that the store gives.
@@ -36,7 +37,7 @@ export type KeptParts = {
   readonly memory: number
   readonly files: KeptFiles
   readonly readPackage: (scope: Scope, name: PackageName, options: ReadOptions) => Promise<PackageSources>
-  readonly render: (format: Format, input: RenderJob['input'], encoding: RenderJob['encoding']) => Promise<RenderResult>
+  readonly render: Workers['render']
   /** Remembers that a blob was of use. */
   readonly used: (sha256: Hex) => void
   readonly onRefreshFailure: (error: unknown, name: PackageName) => void
@@ -106,11 +107,10 @@ export function createKept(parts: KeptParts) {
   const make = async (want: Want, revision: Revision, options: ReadOptions, known?: KeptEntry): Promise<KeptEntry> => {
     const sources = await parts.readPackage(want.scope, want.name, options)
     if (known && isMadeFrom(known, sources)) return { ...known, answer: { ...known.answer, stale: sources.stale } }
-    const gathered = await gather(parts, want, options, sources)
-    const entry = await renderEntry(parts, want, revision, gathered)
+    const { entry, from } = await renderAnew(parts, want, revision, options, sources)
     // Without any word of the upstream (a publisher's look-up, an outage of one that has no index here) the answer is right for
     // this request only. One that is made of an older index is bound to that: it holds until the index is another.
-    const isBound = !gathered.sources.stale || gathered.sources.dependsOn.length > 0
+    const isBound = !from.stale || from.dependsOn.length > 0
     if ((options.askUpstream ?? true) && isBound) {
       const kept = { ...entry, answer: { ...entry.answer, stale: false } }
       keep(want, kept)
@@ -180,20 +180,40 @@ const subjectOf = ({ scope, name }: Want): string =>
 /** A view of a few bytes keeps all of the memory that it looks at. */
 const weight = (entry: KeptEntry): number => entry.answer.body.buffer.byteLength + 500
 
+type Rendered = { readonly entry: KeptEntry; readonly from: PackageSources }
+
+/** Rendered from the sources. Where the index's document was lost, it is given up and fetched anew, once. */
+async function renderAnew(
+  parts: KeptParts,
+  want: Want,
+  revision: Revision,
+  options: ReadOptions,
+  sources: PackageSources,
+): Promise<Rendered> {
+  const entry = await renderEntry(parts, want, revision, sources)
+  if (entry !== 'lost') return { entry, from: sources }
+  const lost = sources.index?.document.sha256 as Hex
+  await parts.store.condemnDamaged([lost])
+  const from = await parts.readPackage(want.scope, want.name, options)
+  const again = await renderEntry(parts, want, revision, from)
+  if (again === 'lost') throw new Error(`The index document ${lost} is missing from the blob store`)
+  return { entry: again, from }
+}
+
 async function renderEntry(
   parts: KeptParts,
   want: Want,
   revision: Revision,
-  { sources, document }: Gathered,
-): Promise<KeptEntry> {
+  sources: PackageSources,
+): Promise<KeptEntry | 'lost'> {
   const now = parts.clock.now()
-  const index = sources.index &&
-    document && {
-      facts: sources.index.facts,
-      only: sources.index.only,
-      sideCars: sources.index.sideCars,
-      compressed: document,
-    }
+  const index = sources.index && {
+    facts: sources.index.facts,
+    only: sources.index.only,
+    sideCars: sources.index.sideCars,
+    sha256: sources.index.document.sha256,
+  }
+  if (sources.index) parts.used(sources.index.document.sha256)
   const rendered = await parts.render(
     want.format,
     {
@@ -209,7 +229,9 @@ async function renderEntry(
       now,
     },
     want.encoding,
+    async () => (sources.index ? readDocument(parts, sources.index.document) : undefined),
   )
+  if (rendered.kind === 'lost') return 'lost'
   if (rendered.kind === 'refused') throw new RegistryError(rendered.code, rendered.message, { resourceType: 'package' })
   const { kind: _, expiresAt, ...answer } = rendered
   return {
@@ -219,29 +241,14 @@ async function renderEntry(
   }
 }
 
-type Gathered = { readonly sources: PackageSources; readonly document: Uint8Array | null }
-
-/** What the answer is made from, the index's document with it. One that was lost is given up and fetched anew, once. */
-async function gather(parts: KeptParts, want: Want, options: ReadOptions, sources: PackageSources): Promise<Gathered> {
-  if (!sources.index) return { sources, document: null }
-  const { sha256 } = sources.index.document
-  const document = await readDocument(parts, sources.index.document)
-  if (document) return { sources, document }
-  await parts.store.condemnDamaged([sha256])
-  const again = await parts.readPackage(want.scope, want.name, options)
-  if (!again.index) return { sources: again, document: null }
-  const fetched = await readDocument(parts, again.index.document)
-  if (!fetched) throw new Error(`The index document ${sha256} is missing from the blob store`)
-  return { sources: again, document: fetched }
-}
-
 async function readDocument(
   parts: KeptParts,
-  document: { sha256: Hex; size: number },
+  document: NonNullable<PackageSources['index']>['document'],
 ): Promise<Uint8Array | undefined> {
+  // A copy: what is rendered from moves to another thread.
+  if (document.bytes) return document.bytes.slice()
   await using blob = await parts.blobs.open(document.sha256, document)
   if (!blob) return undefined
-  parts.used(document.sha256)
   const bytes = new Uint8Array(blob.size)
   for (let at = 0; at < bytes.length;) {
     const read = await blob.read(bytes.subarray(at), at)

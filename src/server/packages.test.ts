@@ -203,7 +203,7 @@ describe('an answer', () => {
 })
 
 describe('names of the domain', () => {
-  it('leave by no door, in no form, under no condition', async () => {
+  it('leave by no door, in no form, under no condition', { timeout: 30_000 }, async () => {
     await registry.admin.client.call(operations.putReservedPrefixes, {
       domain: 'local',
       reserved: [

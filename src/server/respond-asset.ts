@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { RegistryError } from '../registry/errors.ts'
-import type { ReadableBlob } from '../registry/ports.ts'
+import type { ReadableBlob } from '../registry/blob-store.ts'
 import type { OpenedAsset } from '../registry/read.ts'
 import { writeHead } from './head.ts'
 import { parseRange } from './range.ts'

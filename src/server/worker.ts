@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto'
-import { zstdDecompressSync } from 'node:zlib'
-import { isWorkerThread, move, transferableSymbol, valueSymbol } from 'piscina'
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { isWorkerThread, move, transferableSymbol, valueSymbol, workerData } from 'piscina'
 import type { ContentEncoding, Renderer, RenderInput } from '../formats/format.ts'
 import type { ReceivedIndex } from '../registry/ecosystem.ts'
+import { ByteLru } from '../registry/byte-lru.ts'
+import { decodeAtOnce } from '../registry/decode-at-once.ts'
 import { RegistryError, type ErrorCode } from '../registry/errors.ts'
-import type { PackedFacts } from '../registry/model.ts'
+import type { Hex, PackedFacts } from '../registry/model.ts'
 import type { PackageName } from '../registry/names.ts'
 import { packIndex, type KnownBefore, type PackedIndex } from '../registry/pack-index.ts'
-import { unpackFacts } from '../registry/packed-facts.ts'
+import type { MergeJob, Merged } from '../registry/merge-job.ts'
+import { packFacts, unpackFacts } from '../registry/packed-facts.ts'
 import { encode } from './content-encoding.ts'
 import { refuseHeavyIndex } from './index-weight.ts'
 
@@ -28,20 +31,27 @@ export type ExcerptJob = {
   readonly files: readonly string[]
 }
 export type ExcerptResult = Readonly<Record<string, string>>
+/** Another thread has to read it: the body, given back. */
+export type TooLarge = { readonly tooLarge: readonly Uint8Array[] }
 /** Errors do not cross threads with their class: one that is meant for a person travels as data. */
 export type Failed = { readonly failed: { readonly code: ErrorCode; readonly message: string } }
 
-export const readIndex = (job: ReadIndexJob): Promise<PackedIndex | Failed> =>
+export const readIndex = (job: ReadIndexJob): Promise<PackedIndex | TooLarge | Failed> =>
   failing(async () => {
     const read = await readAndPack(job)
-    return handedOver(read, [read.facts, read.document])
+    return 'tooLarge' in read
+      ? handedOver(read, read.tooLarge.filter(isOfOwnMemory))
+      : handedOver(read, [read.facts, read.document])
   })
 export const excerpt = (job: ExcerptJob): Promise<ExcerptResult | Failed> => failing(() => extract(job))
-export const render = (job: RenderJob): Promise<RenderResult | Failed> =>
+export const render = (job: RenderJob): Promise<RenderResult | Forgotten | Failed> =>
   failing(async () => {
     const result = await draw(job)
     return result.kind === 'document' ? handedOver(result, [result.body]) : result
   })
+
+export const merge = (job: MergeJob & { readonly renderer: string }): Promise<Merged | Failed> =>
+  failing(() => mergeDocuments(job))
 
 /** The memory of these bytes goes to the thread that asked; to copy it there would keep that one from its other work. */
 function handedOver<Result extends object>(result: Result, bytes: readonly Uint8Array[]): Result {
@@ -62,11 +72,51 @@ async function failing<Result>(work: () => Promise<Result>): Promise<Result | Fa
   }
 }
 
-async function readAndPack({ renderer, received, name, known }: ReadIndexJob): Promise<PackedIndex> {
-  const { pieces, ...rest } = received
-  const body = Buffer.concat(pieces)
+/** What a thread is started with. */
+export type WorkerLimits = {
+  /** Of documents whose parsed form is remembered; it takes up to ten times their size. */
+  readonly modelBytes: number
+  /** Of one document, unpacked, that it reads. */
+  readonly documentBytes: number
+}
+
+const limits = (workerData as WorkerLimits | null) ?? { modelBytes: 0, documentBytes: Infinity }
+
+/**
+ * The documents parsed last, by the digest of what is kept of them: most are rendered as soon as they were read, some in several
+ * forms, and parsing is what costs.
+ */
+const models = new ByteLru<unknown>(limits.modelBytes)
+
+async function readAndPack({ renderer, received, name, known }: ReadIndexJob): Promise<PackedIndex | TooLarge> {
+  const { pieces, coding, maxBytes, ...rest } = received
+  const body = decodeAtOnce(pieces, coding, Math.min(maxBytes, limits.documentBytes))
+  if (!body) {
+    if (maxBytes > limits.documentBytes) return { tooLarge: pieces }
+    throw new RegistryError('upstream_down', `it has more than ${maxBytes} bytes`)
+  }
   refuseHeavyIndex(body)
-  return packIndex((await load(renderer)).readIndex({ ...rest, body }, name), known)
+  const { model, ...read } = (await load(renderer)).readIndex({ ...rest, body }, name)
+  const packed = packIndex(read, known)
+  models.set(packed.sha256, model, read.document.byteLength)
+  return packed
+}
+
+async function mergeDocuments({ renderer, rule, hosted, sources }: Parameters<typeof merge>[0]): Promise<Merged> {
+  const damaged = sources.flatMap(({ index }) =>
+    index && sha256(index.compressed).toString('hex') !== index.sha256 ? [index.sha256] : [],
+  )
+  if (damaged.length > 0) return { damaged }
+  const unpacked = sources.map(({ index, ...rest }) => ({
+    ...rest,
+    document: index && zstdDecompressSync(index.compressed),
+    facts: index && unpackFacts(index.facts),
+  }))
+  const { merge: mergeThem } = await load(renderer)
+  if (!mergeThem) throw new Error(`${renderer} merges nothing`)
+  const { document, facts, kept, dropped } = mergeThem({ rule, hosted, sources: unpacked })
+  const compressed = new Uint8Array(zstdCompressSync(document))
+  return { document: compressed, sha256: sha256(compressed).toString('hex'), facts: packFacts(facts), kept, dropped }
 }
 
 const extract = async ({ renderer, compressed, name, files }: ExcerptJob): Promise<ExcerptResult> =>
@@ -76,9 +126,12 @@ export type RenderJob = {
   readonly renderer: string
   readonly input: Omit<RenderInput, 'index'> & {
     readonly index:
-      | (Omit<NonNullable<RenderInput['index']>, 'document' | 'id' | 'facts'> & {
-          readonly compressed: Uint8Array
+      | (Omit<NonNullable<RenderInput['index']>, 'model' | 'facts'> & {
           readonly facts: PackedFacts
+          /** Of the document in zstd, as it is kept. */
+          readonly sha256: Hex
+          /** null: the thread has parsed it a moment ago, as far as is known. */
+          readonly compressed: Uint8Array | null
         })
       | null
   }
@@ -96,10 +149,14 @@ export type RenderResult =
       readonly expiresAt: number | null
     }
   | { readonly kind: 'refused'; readonly code: 'not_found' | 'held'; readonly message: string }
+/** The thread remembers the document no more: it has to come along. */
+export type Forgotten = { readonly kind: 'forgotten' }
 
-async function draw({ renderer, input, encoding }: RenderJob): Promise<RenderResult> {
-  const index = input.index && decompressed(input.index)
-  const rendered = (await load(renderer)).render({ ...input, index })
+async function draw({ renderer, input, encoding }: RenderJob): Promise<RenderResult | Forgotten> {
+  const format = await load(renderer)
+  const index = input.index && withModel(format, input.name, input.index)
+  if (index === 'forgotten') return { kind: 'forgotten' }
+  const rendered = format.render({ ...input, index })
   if (rendered.kind === 'refused') return rendered
   const { body, ...rest } = rendered
   // 22 characters of the digest of what is sent, and which encoding it is: strong, and short enough for clients that keep
@@ -108,15 +165,26 @@ async function draw({ renderer, input, encoding }: RenderJob): Promise<RenderRes
   return { ...rest, etag, body: unshared(encode(body, encoding)) }
 }
 
+/** Others share it with somebody who did not come along. */
+const isOfOwnMemory = (bytes: Uint8Array): boolean => bytes.byteLength === bytes.buffer.byteLength
+
 /** Small buffers are views of larger memory, all of which would cross the thread and be kept. */
 const unshared = (bytes: Uint8Array): Uint8Array =>
   bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes)
 
-/** Blobs are named after their compressed bytes; a renderer that remembers parsed documents knows them by the document's own digest. */
-function decompressed(index: NonNullable<RenderJob['input']['index']>): NonNullable<RenderInput['index']> {
-  const document = zstdDecompressSync(index.compressed)
-  const { compressed: _, ...rest } = index
-  return { ...rest, document, id: sha256(document).toString('hex'), facts: unpackFacts(index.facts) }
+function withModel(
+  { readModel }: Renderer,
+  name: PackageName,
+  { compressed, sha256: id, facts, ...index }: NonNullable<RenderJob['input']['index']>,
+): NonNullable<RenderInput['index']> | 'forgotten' {
+  let model = models.get(id)
+  if (model === undefined) {
+    if (!compressed) return 'forgotten'
+    const document = zstdDecompressSync(compressed)
+    model = readModel(document, name)
+    models.set(id, model, document.byteLength)
+  }
+  return { ...index, model, facts: unpackFacts(facts) }
 }
 
 const sha256 = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest()

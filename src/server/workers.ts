@@ -1,18 +1,46 @@
 import { setFlagsFromString } from 'node:v8'
 import { Piscina } from 'piscina'
 import type { Format } from '../formats/format.ts'
+import { ByteLru } from '../registry/byte-lru.ts'
+import { decodedSize } from '../registry/decode-at-once.ts'
 import type { ReceivedIndex } from '../registry/ecosystem.ts'
 import { RegistryError } from '../registry/errors.ts'
+import type { MergeJob, Merged } from '../registry/merge-job.ts'
 import type { PackageName } from '../registry/names.ts'
 import type { KnownBefore, PackedIndex } from '../registry/pack-index.ts'
 import { unpackedSize } from './index-weight.ts'
-import type { ExcerptJob, ExcerptResult, Failed, ReadIndexJob, RenderJob, RenderResult } from './worker.ts'
+import { RendersFirst } from './renders-first.ts'
+import type {
+  ExcerptJob,
+  ExcerptResult,
+  Failed,
+  Forgotten,
+  ReadIndexJob,
+  RenderJob,
+  RenderResult,
+  TooLarge,
+  WorkerLimits,
+} from './worker.ts'
 
 export type Workers = AsyncDisposable & {
   readIndex(format: Format, received: ReceivedIndex, name: PackageName, known: KnownBefore): Promise<PackedIndex>
   /** What a kept document (zstd-compressed) says of single files; see `Renderer.excerpt`. */
   excerpt(format: Format, compressed: Uint8Array, name: PackageName, files: readonly string[]): Promise<ExcerptResult>
-  render(format: Format, input: RenderJob['input'], encoding: RenderJob['encoding']): Promise<RenderResult>
+  /** `read` is asked for the index's document (zstd-compressed) where no thread remembers it; undefined where that is lost. */
+  render(
+    format: Format,
+    input: RenderInput,
+    encoding: RenderJob['encoding'],
+    read: () => Promise<Uint8Array | undefined>,
+  ): Promise<RenderResult | Lost>
+  merge(format: Format, job: MergeJob): Promise<Merged>
+}
+
+/** The document is neither remembered nor kept any more. */
+export type Lost = { readonly kind: 'lost' }
+
+export type RenderInput = Omit<RenderJob['input'], 'index'> & {
+  readonly index: Omit<NonNullable<RenderJob['input']['index']>, 'compressed'> | null
 }
 
 // In a checkout this file is TypeScript and so is the worker; in an installed package both are JavaScript.
@@ -27,6 +55,9 @@ if (isCheckout) setFlagsFromString('--wasm-wrapper-tiering-budget=2147483647')
 /** Indexes above these are large: a packument of 2 MB takes 20 MB once it is parsed. Facts of 500 files are 250 KB. */
 const LARGE = { document: 2_000_000, facts: 250_000 }
 
+/** About as many indexes as a thread has models of. */
+const REMEMBERED = 100
+
 /**
  * Threads that parse and render whole indexes. Nine indexes in ten are small: their thread stays within tight limits,
  * since a heap that once held a large document keeps its size. Large ones get a thread that ends, and gives all of its memory
@@ -38,6 +69,8 @@ export function startWorkers(): Workers {
     minThreads: 0,
     maxThreads: 1,
     idleTimeout: 30_000,
+    taskQueue: new RendersFirst(),
+    workerData: { modelBytes: 8_000_000, documentBytes: LARGE.document } satisfies WorkerLimits,
     resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 192 },
   })
   const large = new Piscina({
@@ -45,12 +78,16 @@ export function startWorkers(): Workers {
     minThreads: 0,
     maxThreads: 1,
     idleTimeout: 1_000,
+    taskQueue: new RendersFirst(),
+    workerData: { modelBytes: 32_000_000, documentBytes: Infinity } satisfies WorkerLimits,
     resourceLimits: { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 2_048 },
   })
+  // Whose thread remembers which document, at best: it may have ended since, or have forgotten it.
+  const readLast = new ByteLru<Piscina>(REMEMBERED)
   const run = async <Result>(
     pool: Piscina,
     name: string,
-    job: ReadIndexJob | ExcerptJob | RenderJob,
+    job: ReadIndexJob | ExcerptJob | RenderJob | MergeJob,
     transferList: ArrayBuffer[],
   ) => {
     const result = (await pool.run(job, { name, transferList })) as Result | Failed
@@ -60,21 +97,50 @@ export function startWorkers(): Workers {
     return result as Result
   }
   return {
-    readIndex(format, received, name, known) {
-      const bytes = received.pieces.reduce((sum, piece) => sum + piece.byteLength, 0)
-      const job = { renderer: format.renderer.href, received, name, known }
-      return run(bytes > LARGE.document ? large : small, 'readIndex', job, received.pieces.flatMap(owned))
+    async readIndex(format, received, name, known) {
+      const renderer = format.renderer.href
+      const readBy = async (pool: Piscina, pieces: readonly Uint8Array[]) => {
+        const job = { renderer, received: { ...received, pieces }, name, known }
+        const read = await run<PackedIndex | TooLarge>(pool, 'readIndex', job, pieces.flatMap(owned))
+        if (!('tooLarge' in read)) readLast.set(read.sha256, pool, 1)
+        return read
+      }
+      const isLarge = decodedSize(received.pieces, received.coding) > LARGE.document
+      const read = await readBy(isLarge ? large : small, received.pieces)
+      if (!('tooLarge' in read)) return read
+      return (await readBy(large, read.tooLarge)) as PackedIndex
     },
     excerpt(format, compressed, name, files) {
       const pool = unpackedSize(compressed) > LARGE.document ? large : small
       return run(pool, 'excerpt', { renderer: format.renderer.href, compressed, name, files }, owned(compressed))
     },
-    render(format, input, encoding) {
+    async render(format, input, encoding, read) {
+      const renderer = format.renderer.href
       const { index } = input
-      const isLarge =
-        index && (unpackedSize(index.compressed) > LARGE.document || unpackedSize(index.facts) > LARGE.facts)
-      const job = { renderer: format.renderer.href, input, encoding }
-      return run(isLarge ? large : small, 'render', job, index ? owned(index.compressed) : [])
+      if (!index) return run(small, 'render', { renderer, input: { ...input, index }, encoding }, [])
+      const reader = readLast.get(index.sha256)
+      if (reader) {
+        const job = { renderer, input: { ...input, index: { ...index, compressed: null } }, encoding }
+        const rendered = await run<RenderResult | Forgotten>(reader, 'render', job, [])
+        if (rendered.kind !== 'forgotten') return rendered
+        readLast.delete(index.sha256)
+      }
+      const compressed = await read()
+      if (!compressed) return { kind: 'lost' }
+      const isLarge = unpackedSize(compressed) > LARGE.document || unpackedSize(index.facts) > LARGE.facts
+      const job = { renderer, input: { ...input, index: { ...index, compressed } }, encoding }
+      const pool = isLarge ? large : small
+      const rendered = await run<RenderResult>(pool, 'render', job, owned(compressed))
+      readLast.set(index.sha256, pool, 1)
+      return rendered
+    },
+    merge(format, job) {
+      const isLarge = job.sources.some(
+        ({ index }) =>
+          index && (unpackedSize(index.compressed) > LARGE.document || unpackedSize(index.facts) > LARGE.facts),
+      )
+      const documents = job.sources.flatMap(({ index }) => (index ? owned(index.compressed) : []))
+      return run(isLarge ? large : small, 'merge', { ...job, renderer: format.renderer.href }, documents)
     },
     async [Symbol.asyncDispose]() {
       await Promise.all([small.destroy(), large.destroy()])

@@ -6,7 +6,8 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import tar, { type Pack } from 'tar-stream'
 import type { Hex, Instant } from '../registry/model.ts'
-import type { BlobLedger, BlobStore, Clock } from '../registry/ports.ts'
+import type { BlobStore } from '../registry/blob-store.ts'
+import type { BlobLedger, Clock } from '../registry/ports.ts'
 import {
   blobEntry,
   type Ending,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { setClock, type StoredRegistry, storedRegistry } from '../../test/support/stored-registry.ts'
 import { openFilesystemBlobs } from './blobs/filesystem.ts'
-import type { BlobStore } from '../registry/ports.ts'
+import type { BlobStore } from '../registry/blob-store.ts'
 import { fsck } from './fsck.ts'
 
 let folder: string

@@ -5,7 +5,8 @@ import { pipeline } from 'node:stream/promises'
 import tar from 'tar-stream'
 import { RegistryError } from '../registry/errors.ts'
 import type { Hex } from '../registry/model.ts'
-import type { BlobLedger, BlobStore, TopologyReads } from '../registry/ports.ts'
+import type { BlobStore } from '../registry/blob-store.ts'
+import type { BlobLedger, TopologyReads } from '../registry/ports.ts'
 import {
   damaged,
   digestOfEntry,

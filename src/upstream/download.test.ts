@@ -14,7 +14,7 @@ import { startLoopbackServer } from '../../test/support/upstream/loopback-server
 import { startNpmUpstream, type NpmUpstream } from '../../test/support/upstream/npm.ts'
 import { startPypiUpstream, type PypiUpstream } from '../../test/support/upstream/pypi.ts'
 import type { IndexFile } from '../registry/model.ts'
-import type { Landed } from '../registry/ports.ts'
+import type { Landed } from '../registry/blob-store.ts'
 import { fileUrl } from './offered-file.ts'
 
 const soon = () => Date.now() + 10_000

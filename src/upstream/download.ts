@@ -4,7 +4,8 @@ import { OutboundError } from '../outbound/outbound-error.ts'
 import type { OutboundResponse } from '../outbound/request.ts'
 import type { RegistryError } from '../registry/errors.ts'
 import type { Connection, Hex, IndexFile, Instant } from '../registry/model.ts'
-import type { BlobLedger, BlobStore, Download, Landed, Upstream } from '../registry/ports.ts'
+import type { BlobStore, Landed } from '../registry/blob-store.ts'
+import type { BlobLedger, Download, Upstream } from '../registry/ports.ts'
 import { ask, outage, type AskParts } from './ask.ts'
 import { GrowingBlob } from './growing-blob.ts'
 import { fileKey, fileUrl, goneUpstream } from './offered-file.ts'
@@ -198,7 +199,8 @@ class Fill {
     const { blobs, maxFileBytes } = this.#parts
     if (response.status !== 200) throw goneUpstream(this.#connection, this.#file.file)
     const size = this.#sizeOf(response)
-    const pending = await blobs.begin({ digests: digestsToCompute(this.#file.digests), ...(size !== null && { size }) })
+    const digests = digestsToCompute(this.#file.digests)
+    const pending = await blobs.begin({ digests, isReplaceable: true, ...(size !== null && { size }) })
     this.blob.start(pending, size)
     this.#begun.resolve()
     const begunAt = this.#parts.clock.now()

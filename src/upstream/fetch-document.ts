@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { DECODABLE, readBody } from '../outbound/body.ts'
 import type { Outbound } from '../outbound/outbound.ts'
+import { decodeAtOnce } from '../registry/decode-at-once.ts'
 import type { Connection } from '../registry/model.ts'
 import { packageName } from '../registry/names.ts'
 import { packFacts } from '../registry/packed-facts.ts'
@@ -35,8 +36,9 @@ export function createDocumentReader(parts: IndexParts & BreakerTimes): Pick<Ups
       indexPath: ({ name }) => name,
       indexAccept: 'application/json',
     }),
-    readIndex: async (format, { pieces }, { name }) => {
-      const document = Buffer.concat(pieces)
+    readIndex: async (format, { pieces, coding, maxBytes }, { name }) => {
+      const document = decodeAtOnce(pieces, coding, maxBytes)
+      if (!document) throw new Error(`it has more than ${maxBytes} bytes`)
       parts.ecosystemOf(format).checkDocument?.(name, document)
       // They are small, and are served byte by byte as they came: so they are kept as they are.
       const sha256 = createHash('sha256').update(document).digest('hex')

@@ -1,4 +1,4 @@
-import { DECODABLE, readPieces } from '../outbound/body.ts'
+import { DECODABLE, encodingOf, readPieces } from '../outbound/body.ts'
 import type { OutboundResponse } from '../outbound/request.ts'
 import type { ReceivedIndex } from '../registry/ecosystem.ts'
 import { RegistryError } from '../registry/errors.ts'
@@ -179,7 +179,9 @@ async function readAnswer(response: OutboundResponse, maxBytes: number): Promise
   if (status === 304) return { kind: 'unchanged', headers }
   if (status !== 200) return { kind: 'absent', headers }
   const contentType = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  return { kind: 'document', received: { pieces: await readPieces(response, { maxBytes }), contentType, url, headers } }
+  const coding = encodingOf(response)
+  const pieces = await readPieces(response, { maxBytes })
+  return { kind: 'document', received: { pieces, coding, maxBytes, contentType, url, headers } }
 }
 
 async function parse(parts: IndexParts, { connection, name, cached }: IndexPlace, received: ReceivedIndex) {

@@ -1,5 +1,5 @@
 import type { Hex } from '../registry/model.ts'
-import type { Landed, PendingBlob, ReadableBlob } from '../registry/ports.ts'
+import type { Landed, PendingBlob, ReadableBlob } from '../registry/blob-store.ts'
 
 /** At least the last byte is withheld until the digest matched; so much of it that small files fail before their first byte. */
 const HOLD_BACK = 64 * 1024
@@ -29,6 +29,8 @@ export class GrowingBlob {
   #wakeTimer: NodeJS.Timeout | null = null
   /** Some reader has been given bytes, so what arrives must go on from there. */
   #isSeen = false
+  /** How many may still read. */
+  #readers = 0
 
   constructor(openLanded: OpenLanded) {
     this.#openLanded = openLanded
@@ -72,11 +74,11 @@ export class GrowingBlob {
     return true
   }
 
-  /** All bytes are there, verified and durable. */
+  /** All bytes are there, verified and durable. Who reads already goes on where they were written: most files are small, and in memory there. */
   async land(landed: Landed): Promise<void> {
     this.#end = { landed }
     this.#wake()
-    await this.#leaveSource()
+    if (this.#readers === 0) await this.#leaveSource()
   }
 
   /** They never will be. Every reader is told, also those that still had bytes to read. */
@@ -88,14 +90,21 @@ export class GrowingBlob {
 
   /** `patience` is asked while the reader waits for its first bytes: until it has some, it can still be told why there are none. */
   open(patience: Patience): ReadableBlob {
+    this.#readers += 1
     return new Reader(this, this.#openLanded, patience)
   }
 
-  /** Waits until there is a byte at `position` and reads from there, or tells that all bytes have landed. */
+  /** Of one that `open` gave. */
+  async readerLeft(): Promise<void> {
+    this.#readers -= 1
+    if (this.#readers === 0 && this.#end) await this.#leaveSource()
+  }
+
+  /** Waits until there is a byte at `position` and reads from there, or tells that all bytes have landed and are read from the store. */
   async readArriving(into: Uint8Array, position: number): Promise<number | Landed> {
     for (;;) {
       if (this.#end && 'error' in this.#end) throw this.#end.error
-      if (this.#end) return this.#end.landed
+      if (this.#end) return this.#source ? this.#readFrom(this.#source, into, position) : this.#end.landed
       if (this.#source && position < this.#visible)
         return this.#readFrom(this.#source, into.subarray(0, this.#visible - position), position)
       await this.#changed.promise
@@ -135,6 +144,7 @@ class Reader implements ReadableBlob {
   readonly #openLanded: OpenLanded
   #patience: Patience | null
   #final: Promise<ReadableBlob | undefined> | null = null
+  #hasLeft = false
 
   constructor(growing: GrowingBlob, openLanded: OpenLanded, patience: Patience) {
     this.#growing = growing
@@ -163,6 +173,9 @@ class Reader implements ReadableBlob {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#hasLeft) return
+    this.#hasLeft = true
+    await this.#growing.readerLeft()
     const blob = await this.#final?.catch(() => undefined)
     await blob?.[Symbol.asyncDispose]()
   }

@@ -5,7 +5,8 @@ import type { CachedIndex, Connection, IndexFile, PackedFacts } from '../registr
 import { displayName, type FormatId, type PackageName } from '../registry/names.ts'
 import type { PackedIndex } from '../registry/pack-index.ts'
 import { findFiles } from '../registry/packed-facts.ts'
-import type { BlobStore, Clock, MetadataStore } from '../registry/ports.ts'
+import type { BlobStore } from '../registry/blob-store.ts'
+import type { Clock, MetadataStore } from '../registry/ports.ts'
 import { freshUntil } from './freshness.ts'
 
 /** What a kept document (in zstd) says of single files. Done in a worker thread. */
@@ -40,7 +41,7 @@ export async function touch(
 ): Promise<CachedIndex> {
   const { connection, format, key } = cached
   const touched = { checkedAt: parts.clock.now(), freshUntil: until, etag: headers['etag'] ?? cached.etag }
-  await parts.store.commit([{ change: 'touch-index', connection, format, key, ...touched }])
+  await parts.store.commit([{ change: 'touch-index', connection, format, key, ...touched }], { isReplaceable: true })
   return { ...cached, ...touched }
 }
 
@@ -69,7 +70,7 @@ export async function keepDocument(
 ): Promise<CachedIndex> {
   const { cached } = place
   if (cached?.state === 'present' && cached.document?.sha256 === sha256) return touch(parts, cached, headers)
-  await using pending = await parts.blobs.begin()
+  await using pending = await parts.blobs.begin({ isReplaceable: true })
   // It is hashed as it is written: in steps, between which others are served.
   for (let at = 0; at < document.length; at += STEP_BYTES) await pending.write(document.subarray(at, at + STEP_BYTES))
   const { size } = await pending.commit()
@@ -93,7 +94,8 @@ async function put(parts: KeepParts, place: IndexPlace, stated: Stated): Promise
   for (let attempt = 1; ; attempt++) {
     const departures = await departuresFrom(parts, place, stated)
     try {
-      await parts.store.commit([{ change: 'put-index', index: { ...at, ...index, checkedAt }, facts }, ...departures])
+      const changes = [{ change: 'put-index' as const, index: { ...at, ...index, checkedAt }, facts }, ...departures]
+      await parts.store.commit(changes, { isReplaceable: departures.length === 0 })
       break
     } catch (error) {
       // Another process noted them, or a repository went: look again.

@@ -1,5 +1,5 @@
 import type { DeclaredDigests, IndexFile } from '../registry/model.ts'
-import type { DigestAlgorithm, Landed } from '../registry/ports.ts'
+import type { DigestAlgorithm, Landed } from '../registry/blob-store.ts'
 
 /**
  * Computed for every file, whatever its index declares: an asset answers for its MD5, SHA-1, SHA-256 and SHA-512

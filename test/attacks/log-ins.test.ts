@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { startRegistry } from '../support/server.ts'
+import { operations } from '../../src/api/index.ts'
+import { startRegistry, type RegistryUser, type TestRegistry } from '../support/server.ts'
 
 // Guessing, and pretending to come from somewhere else.
 
@@ -27,6 +28,49 @@ it('P-76 one token that is tried again and again is refused unseen', async () =>
   for (let guess = 0; guess < 50; guess++)
     statuses.add((await registry.fetch('/npm/local/main/-/whoami', { token: 'the-same' })).status)
   expect(statuses).toEqual(new Set([401, 429]))
+})
+
+const ACCOUNT = '000000000000'
+const basic = (token: string) => ({ authorization: `Basic ${Buffer.from(`aws:${token}`).toString('base64')}` })
+
+/** Every door that takes tokens. */
+const DOORS: readonly ((registry: TestRegistry, token: string) => Promise<Response>)[] = [
+  (registry, token) => registry.fetch('/npm/local/main/-/whoami', { token }),
+  (registry, token) => registry.fetch('/pypi/local/main/simple/hello/', { token: null, headers: basic(token) }),
+  (registry, token) => registry.fetch('/api/whoami', { token }),
+]
+
+type End = (registry: TestRegistry, user: RegistryUser) => unknown
+it.each<[string, End, string]>([
+  ['expired', (registry) => registry.passTime(13 * 3_600_000), 'The token has expired; get a new one'],
+  [
+    'lost its key',
+    ({ admin }, { name, key }) =>
+      admin.client.call(operations.revokeAccessKey, { account: ACCOUNT, user: name, key: key.accessKeyId }),
+    'The access key that the token was made with was revoked; get a new token',
+  ],
+  [
+    'lost its user',
+    ({ admin }, { name }) => admin.client.call(operations.deleteUser, { account: ACCOUNT, user: name }),
+    'The user whom the token was made for does not exist any more',
+  ],
+])('P-76 a token that %s is told so at every door each time, and keeps nobody out', async (_what, end, reason) => {
+  await using registry = await startRegistry()
+  const user = await registry.createUser('leaving', 'reader')
+  const token = await user.token()
+  for (const ask of DOORS) expect((await ask(registry, token)).status).not.toBe(401)
+  await end(registry, user)
+  for (let round = 0; round < 12; round++)
+    for (const ask of DOORS) {
+      const refused = await ask(registry, token)
+      expect(refused.status).toBe(401)
+      expect(await refused.text()).toContain(reason)
+    }
+  // The address may guess wrong as often as if nothing had been.
+  const statuses: number[] = []
+  for (let guess = 0; guess < 11; guess++)
+    statuses.push((await registry.fetch('/npm/local/main/-/whoami', { token: `${token.slice(0, -9)}${guess}` })).status)
+  expect(statuses).toEqual([...Array<number>(10).fill(401), 429])
 })
 
 const FROM_OFFICE = {

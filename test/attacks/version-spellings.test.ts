@@ -1,5 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { operations } from '../../src/api/index.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { rulesIn } from '../support/rules.ts'
 import { startRegistry, type TestRegistry } from '../support/server.ts'
 import { startNpmUpstream, type NpmUpstream } from '../support/upstream/npm.ts'
 import { startPypiUpstream, type PypiUpstream } from '../support/upstream/pypi.ts'
@@ -9,7 +9,7 @@ import { startPypiUpstream, type PypiUpstream } from '../support/upstream/pypi.t
 let npmjs: NpmUpstream
 let pypi: PypiUpstream
 let registry: TestRegistry
-let rules: string[] = []
+const rules = rulesIn(() => registry)
 
 beforeAll(async () => {
   npmjs = await startNpmUpstream()
@@ -21,19 +21,9 @@ afterAll(async () => {
   await npmjs[Symbol.asyncDispose]()
   await pypi[Symbol.asyncDispose]()
 })
-afterEach(async () => {
-  for (const rule of rules) await registry.admin.client.call(operations.deleteRule, { domain: 'local', rule })
-  rules = []
-})
 
-async function deny(format: 'npm' | 'pypi', name: string, version: string): Promise<void> {
-  const rule = {
-    kind: 'deny-list' as const,
-    packages: [{ format, package: name, versions: [version] }],
-    reason: 'malware',
-  }
-  rules.push((await registry.admin.client.call(operations.createRule, { domain: 'local', rule })).id)
-}
+const deny = (format: 'npm' | 'pypi', name: string, version: string) =>
+  rules.add({ kind: 'deny-list', packages: [{ format, package: name, versions: [version] }], reason: 'malware' })
 
 describe('PyPI', () => {
   it.each([
@@ -59,7 +49,7 @@ describe('PyPI', () => {
       const refused = await registry.fetch(path)
       expect(refused.status, time).toBe(403)
       expect(refused.statusText).toContain('malware')
-      await registry.admin.client.call(operations.deleteRule, { domain: 'local', rule: rules.pop() as string })
+      await rules.drop()
       expect((await registry.fetch(path)).status).toBe(200)
     }
   })
@@ -98,7 +88,7 @@ describe('npm', () => {
       const refused = await registry.fetch(tarball)
       expect(refused.status, time).toBe(403)
       expect(await refused.text()).toContain('malware')
-      await registry.admin.client.call(operations.deleteRule, { domain: 'local', rule: rules.pop() as string })
+      await rules.drop()
       expect((await registry.fetch(tarball)).status).toBe(200)
     }
   })

@@ -1,5 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { operations } from '../../src/api/index.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { rulesIn } from '../support/rules.ts'
 import { startRegistry, type TestRegistry } from '../support/server.ts'
 import { startNpmUpstream, type NpmUpstream } from '../support/upstream/npm.ts'
 import { startPypiUpstream, type PypiUpstream } from '../support/upstream/pypi.ts'
@@ -13,7 +13,7 @@ const OLD = '2024-01-01T00:00:00.000Z'
 let npmjs: NpmUpstream
 let pypi: PypiUpstream
 let registry: TestRegistry
-let rules: string[] = []
+const rules = rulesIn(() => registry)
 
 beforeAll(async () => {
   npmjs = await startNpmUpstream()
@@ -25,22 +25,11 @@ afterAll(async () => {
   await npmjs[Symbol.asyncDispose]()
   await pypi[Symbol.asyncDispose]()
 })
-afterEach(async () => {
-  for (const rule of rules) await registry.admin.client.call(operations.deleteRule, { domain: 'local', rule })
-  rules = []
-})
 
 type Pattern = { readonly format: 'npm' | 'pypi'; readonly package: string; readonly versions?: string[] }
 
-async function holdForADay(
-  how: { repository?: string; except?: Pattern[]; packages?: Pattern[] } = {},
-): Promise<string> {
-  const { repository, ...rest } = how
-  const rule = { kind: 'minimum-age' as const, seconds: DAY / 1000, ...rest }
-  const made = await registry.admin.client.call(operations.createRule, { domain: 'local', repository, rule })
-  rules.push(made.id)
-  return made.id
-}
+const holdForADay = ({ repository, ...rest }: { repository?: string; except?: Pattern[]; packages?: Pattern[] } = {}) =>
+  rules.add({ kind: 'minimum-age', seconds: DAY / 1000, ...rest }, repository)
 
 /** With a token of now: days pass here. */
 const get = async (path: string, headers: Readonly<Record<string, string>> = {}) =>
@@ -177,12 +166,7 @@ describe('an exception', () => {
     const name = 'excepted-and-denied'
     await npmjs.publish({ name, version: '1.0.0', time: hourAgo() })
     await holdForADay({ except: [{ format: 'npm', package: name }] })
-    const denied = {
-      kind: 'deny-list' as const,
-      packages: [{ format: 'npm' as const, package: name }],
-      reason: 'malware',
-    }
-    rules.push((await registry.admin.client.call(operations.createRule, { domain: 'local', rule: denied })).id)
+    await rules.add({ kind: 'deny-list', packages: [{ format: 'npm', package: name }], reason: 'malware' })
     expect((await get(`/npm/local/main/${name}/-/${name}-1.0.0.tgz`)).status).toBe(403)
   })
 })

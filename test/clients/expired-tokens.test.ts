@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { homeWithPypi, requirePypiClient, type PypiClientName } from '../support/clients/pypi-clients.ts'
-import { run } from '../support/clients/run.ts'
+import { projectFile, pythonInstallers } from '../support/clients/python-projects.ts'
+import { oneLine, run } from '../support/clients/run.ts'
 import { startRecordingProxy, type RecordingProxy } from '../support/recording-proxy.ts'
 import { startRegistry, type TestRegistry } from '../support/server.ts'
 import { restoreTime } from '../support/shifted-clock.ts'
@@ -19,8 +20,8 @@ let proxy: RecordingProxy
 let registry: TestRegistry
 /** Which request finds the token expired. */
 let lastCall: RegExp | undefined
-/** Longer each time: failed log-ins of one minute are counted together, and after ten of them no reason is given. */
-let absence = 12 * HOUR
+/** The same for all, so that all of them fail within one minute: no client's failures may take the reason from another's. */
+const ABSENCE = 13 * HOUR
 
 beforeAll(async () => {
   pypi = await startPypiUpstream()
@@ -29,7 +30,7 @@ beforeAll(async () => {
   proxy = await startRecordingProxy((path) => {
     if (!lastCall?.test(path)) return
     lastCall = undefined
-    registry.passTime((absence += HOUR))
+    registry.passTime(ABSENCE)
   })
   registry = await startRegistry({ GRANARY_UPSTREAM_PYPI: pypi.url, GRANARY_PUBLIC_URL: proxy.origin })
   proxy.passTo(registry.url)
@@ -48,69 +49,14 @@ afterEach(() => {
 const MANY = Array.from({ length: 60 }, (_, index) => `one-of-many-${index}`)
 
 const index = () => `${proxy.origin}/pypi/local/main/simple/`
-const projectFile = (...more: readonly string[]): string =>
-  `[project]\nname = "app"\nversion = "1.0.0"\nrequires-python = ">=3.11"\ndependencies = ["from-outside"]\n${more.join('\n')}\n`
-/** Clients break lines where their window ends. */
-const oneLine = (text: string): string => text.replaceAll(/[\s│╰─▶×]+/g, ' ')
 
-type Client = {
-  readonly name: PypiClientName
-  readonly files: () => Readonly<Record<string, string>>
-  readonly env: (token: string) => Readonly<Record<string, string>>
-  readonly commands: readonly (readonly string[])[]
-  readonly told: RegExp | string
-}
-
-const pip = (name: PypiClientName): Client => ({
-  name,
-  files: () => ({}),
-  env: (token) => ({ PIP_INDEX_URL: index().replace('://', `://aws:${token}@`) }),
-  commands: [
-    ['python3', '-m', 'venv', '--without-pip', '.venv'],
-    ['pip', 'install', 'from-outside'],
-  ],
-  told: REASON,
-})
-
-const CLIENTS: readonly Client[] = [
-  pip('pip-20'),
-  pip('pip-23'),
-  pip('pip-26'),
-  {
-    name: 'uv',
-    files: () => ({ 'pyproject.toml': projectFile() }),
-    env: (token) => ({ UV_DEFAULT_INDEX: index().replace('://', `://aws:${token}@`) }),
-    commands: [['uv', 'sync']],
-    told: REASON,
-  },
-  {
-    name: 'poetry',
-    files: () => ({
-      'pyproject.toml': projectFile(
-        '[tool.poetry]',
-        'package-mode = false',
-        '[[tool.poetry.source]]',
-        'name = "granary"',
-        `url = "${index()}"`,
-      ),
-    }),
-    env: (token) => ({ POETRY_HTTP_BASIC_GRANARY_USERNAME: 'aws', POETRY_HTTP_BASIC_GRANARY_PASSWORD: token }),
-    commands: [['poetry', 'install']],
-    told: REASON,
-  },
-  {
-    name: 'pdm',
-    files: () => ({ 'pyproject.toml': projectFile('[tool.pdm]', 'distribution = false') }),
-    env: (token) => ({ PDM_PYPI_URL: index(), PDM_PYPI_USERNAME: 'aws', PDM_PYPI_PASSWORD: token }),
-    commands: [['pdm', 'install']],
-    // It has words of its own for every status.
-    told: /Client error '401 Unauthorized'/,
-  },
-]
+const CLIENTS = pythonInstallers('from-outside', index)
+/** PDM has words of its own for every status. */
+const told = (name: PypiClientName): RegExp | string => (name === 'pdm' ? /Client error '401 Unauthorized'/ : REASON)
 
 it('says so in the reason phrase, the body and the challenge', async () => {
   const token = await registry.admin.token()
-  registry.passTime((absence += HOUR))
+  registry.passTime(ABSENCE)
   const answer = await registry.fetch('/pypi/local/main/simple/from-outside/', {
     token,
     headers: { accept: 'application/problem+json' },
@@ -121,7 +67,7 @@ it('says so in the reason phrase, the body and the challenge', async () => {
   expect(await answer.json()).toMatchObject({ status: 401, title: 'Not logged in', detail: REASON })
 })
 
-it.for(CLIENTS)('$name is told that its token expired', async ({ name, files, env, commands, told }, context) => {
+it.for(CLIENTS)('$name is told that its token expired', async ({ name, files, env, install }, context) => {
   await using home = await homeWithPypi(name, await requirePypiClient(context, name))
   const project = await home.project('app')
   for (const [file, text] of Object.entries(files())) await writeFile(join(project, file), text)
@@ -129,22 +75,21 @@ it.for(CLIENTS)('$name is told that its token expired', async ({ name, files, en
   lastCall = /\/packages\//
   const output: string[] = []
   const codes: (number | null)[] = []
-  for (const [program = '', ...args] of commands) {
+  for (const [program = '', ...args] of install) {
     const { code, stdout, stderr } = await run(program, args, { cwd: project, env: { ...home.env, ...env(token) } })
     output.push(stdout, stderr)
     codes.push(code)
   }
   expect(codes.at(-1), output.join('')).not.toBe(0)
   expect(output.join('')).not.toContain(token)
-  if (typeof told === 'string') expect(oneLine(output.join(''))).toContain(told)
-  else expect(oneLine(output.join(''))).toMatch(told)
+  expect(oneLine(output.join(''))).toMatch(told(name))
 })
 
 it('uv is told that its token expired also where it asks for many files at once', async (context) => {
   await using home = await homeWithPypi('uv', await requirePypiClient(context, 'uv'))
   const project = await home.project('app')
   const wanted = JSON.stringify(MANY)
-  await writeFile(join(project, 'pyproject.toml'), projectFile().replace('["from-outside"]', wanted))
+  await writeFile(join(project, 'pyproject.toml'), projectFile('from-outside').replace('["from-outside"]', wanted))
   const env = { ...home.env, UV_DEFAULT_INDEX: index().replace('://', `://aws:${await registry.admin.token()}@`) }
   const locked = await run('uv', ['lock'], { cwd: project, env })
   expect(locked, locked.stderr).toMatchObject({ code: 0 })

@@ -1,11 +1,11 @@
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { operations } from '../../src/api/index.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { clientHome, type ClientHome } from '../support/clients/home.ts'
 import { commandOf, homeWith, requireNpmClient, type NpmClientName } from '../support/clients/npm-clients.ts'
 import { requireClient } from '../support/clients/require-client.ts'
-import { run } from '../support/clients/run.ts'
+import { oneLine, run } from '../support/clients/run.ts'
+import { rulesIn } from '../support/rules.ts'
 import { startRegistry, type TestRegistry } from '../support/server.ts'
 import { startNpmUpstream, type NpmUpstream } from '../support/upstream/npm.ts'
 import { startPypiUpstream, type PypiUpstream } from '../support/upstream/pypi.ts'
@@ -17,7 +17,7 @@ const REASON = 'Steals tokens; see SEC-42'
 let npmjs: NpmUpstream
 let pypi: PypiUpstream
 let registry: TestRegistry
-let rules: string[] = []
+const rules = rulesIn(() => registry)
 
 beforeAll(async () => {
   npmjs = await startNpmUpstream()
@@ -35,22 +35,14 @@ afterAll(async () => {
   await npmjs[Symbol.asyncDispose]()
   await pypi[Symbol.asyncDispose]()
 })
-afterEach(async () => {
-  for (const rule of rules) await registry.admin.client.call(operations.deleteRule, { domain: 'local', rule })
-  rules = []
-})
 
 async function hold(): Promise<void> {
   const packages = (['npm', 'pypi'] as const).flatMap((format) => [
     { format, package: 'risky', versions: ['1.1.0'] },
     { format, package: 'alone' },
   ])
-  const rule = { kind: 'deny-list' as const, packages, reason: REASON }
-  rules.push((await registry.admin.client.call(operations.createRule, { domain: 'local', rule })).id)
+  await rules.add({ kind: 'deny-list', packages, reason: REASON })
 }
-
-/** Clients break lines where their window ends. */
-const oneLine = (text: string): string => text.replaceAll(/[\s│╰─▶×]+/g, ' ')
 
 type Told = 'the reason' | RegExp
 type Client = {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { publicConnections } from '../../src/upstream/public-registries.ts'
 import type { ClientHome } from '../support/clients/home.ts'
 import { homeWithPypi, requirePypiClient, writeProgram, type PypiClientName } from '../support/clients/pypi-clients.ts'
+import { NEW_VENV, pdmFile, poetryFile, projectFile } from '../support/clients/python-projects.ts'
 import { requireClient } from '../support/clients/require-client.ts'
 import { run } from '../support/clients/run.ts'
 import { startGranary, type Granary } from '../support/granary.ts'
@@ -30,7 +31,6 @@ afterAll(async () => {
 const index = () => `${granary.url}/pypi/local/main/simple/`
 const PUBLIC_INDEX = publicConnections().find(({ name }) => name === 'public:pypi')?.url ?? ''
 const withToken = (token: string) => index().replace('://', `://aws:${token}@`)
-const VENV = ['python3', '-m', 'venv', '--without-pip', '.venv']
 
 type Env = Readonly<Record<string, string>>
 
@@ -54,17 +54,6 @@ async function expectInstalled(home: ClientHome, project: string): Promise<void>
   expect(await succeed(home, project, ['.venv/bin/python', '-c', program])).toBe('1.0.0\n')
 }
 
-const projectFile = (...more: readonly string[]): string =>
-  [
-    '[project]',
-    'name = "app"',
-    'version = "1.0.0"',
-    'requires-python = ">=3.11"',
-    'dependencies = ["from-outside"]',
-    ...more,
-    '',
-  ].join('\n')
-
 type Installer = {
   readonly name: PypiClientName
   readonly tool: string
@@ -79,7 +68,7 @@ const pip = (name: PypiClientName): Installer => ({
   name,
   tool: 'pip',
   files: () => ({}),
-  install: [VENV, ['pip', 'install', 'from-outside']],
+  install: [NEW_VENV, ['pip', 'install', 'from-outside']],
   secrets: '.config/pip/pip.conf',
 })
 
@@ -90,7 +79,7 @@ const INSTALLERS: readonly Installer[] = [
   {
     name: 'uv',
     tool: 'uv',
-    files: () => ({ 'pyproject.toml': projectFile() }),
+    files: () => ({ 'pyproject.toml': projectFile('from-outside') }),
     install: [['uv', 'sync']],
     secrets: '.config/uv/uv.toml',
   },
@@ -98,13 +87,7 @@ const INSTALLERS: readonly Installer[] = [
     name: 'poetry',
     tool: 'poetry',
     files: () => ({
-      'pyproject.toml': projectFile(
-        '[tool.poetry]',
-        'package-mode = false',
-        '[[tool.poetry.source]]',
-        'name = "granary"',
-        `url = "${index()}"`,
-      ),
+      'pyproject.toml': poetryFile('from-outside', index()),
     }),
     install: [['poetry', 'install']],
     secrets: '.config/pypoetry/auth.toml',
@@ -112,7 +95,7 @@ const INSTALLERS: readonly Installer[] = [
   {
     name: 'pdm',
     tool: 'pdm',
-    files: () => ({ 'pyproject.toml': projectFile('[tool.pdm]', 'distribution = false') }),
+    files: () => ({ 'pyproject.toml': pdmFile('from-outside') }),
     install: [['pdm', 'install']],
     secrets: '.config/pdm/config.toml',
   },
@@ -132,6 +115,7 @@ const INSTALLERS: readonly Installer[] = [
     tool: 'pip',
     files: () => ({
       'pyproject.toml': projectFile(
+        'from-outside',
         '[tool.hatch.envs.default]',
         'skip-install = true',
         'path = ".venv"',
@@ -221,7 +205,7 @@ describe('without a token in any file', () => {
     await logIn(home, 'pip', '--keyring')
     await putKeyring(home)
     const project = await home.project('app')
-    await succeed(home, project, VENV)
+    await succeed(home, project, NEW_VENV)
     await succeed(home, project, ['pip', 'install', 'from-outside'], asked())
     await expectInstalled(home, project)
     await expectNoToken(home, '.config/pip/pip.conf')
@@ -233,7 +217,7 @@ describe('without a token in any file', () => {
     await logIn(home, 'uv', '--keyring')
     await putKeyring(home)
     const project = await home.project('app')
-    await writeFile(join(project, 'pyproject.toml'), projectFile())
+    await writeFile(join(project, 'pyproject.toml'), projectFile('from-outside'))
     await succeed(home, project, ['uv', 'sync'], asked())
     await expectInstalled(home, project)
     await expectNoToken(home, '.config/uv/uv.toml')

@@ -67,6 +67,47 @@ describe('what reaches the disk, and when', () => {
     expect(said()).toContain(`close ${folder}`)
   })
 
+  it('waits for no disk where the bytes can be had again, and writes no file anew that is there', async () => {
+    const blobs = await openFilesystemBlobs(root, { tmp, fs: watched })
+    await land(blobs, Buffer.from('makes the folders'))
+    const [replaceable, published] = [Buffer.from('from an upstream'), Buffer.from('from a person')]
+    const file = fileOf(sha256Of(replaceable)).replace(data, '')
+    calls.length = 0
+    await land(blobs, replaceable, MIB, { isReplaceable: true })
+    const landing = said().map((call) => call.replace(/\/tmp\/\S+\.pending/, 'PENDING'))
+    // Files of the landing before may be closed meanwhile.
+    const besides = /^(close|unlink) /
+    expect(landing.filter((call) => !besides.test(call))).toEqual([
+      'open PENDING',
+      'write PENDING',
+      `link PENDING -> ${file}`,
+    ])
+    expect((await contentOf(blobs, sha256Of(replaceable)))?.equals(replaceable)).toBe(true)
+    await vi.waitFor(async () => expect(await readdir(tmp)).toEqual([]))
+
+    // What is there may be a person's, who was told that it is durable: it gives way only to what is as durable.
+    await land(blobs, published)
+    calls.length = 0
+    await land(blobs, published, MIB, { isReplaceable: true })
+    const again = calls.map(({ call }) => call)
+    expect(again.indexOf('sync')).toBeLessThan(again.indexOf('rename'))
+    expect(again.indexOf('sync')).toBeGreaterThan(0)
+    expect((await contentOf(blobs, sha256Of(published)))?.equals(published)).toBe(true)
+  })
+
+  it('makes durable what can be had again where the file system has no hard links', async () => {
+    const fs = watchedFileSystem(({ call }) => {
+      calls.push({ call, path: '' })
+      if (call === 'link') throw systemError('ENOTSUP')
+    })
+    const blobs = await openFilesystemBlobs(root, { tmp, fs })
+    calls.length = 0
+    const bytes = Buffer.from('from an upstream')
+    const sha256 = await land(blobs, bytes, MIB, { isReplaceable: true })
+    expect(calls.map(({ call }) => call)).toContain('sync')
+    expect((await contentOf(blobs, sha256))?.equals(bytes)).toBe(true)
+  })
+
   it('makes its own folders durable when it is opened', async () => {
     calls.length = 0
     await openFilesystemBlobs(root, { tmp, fs: watched })
@@ -117,6 +158,21 @@ describe('a failing disk', () => {
     })
     return { fs, state }
   }
+
+  it('ENOSPC at each call of a landing of what can be had again: an error or whole bytes, nothing half done', async () => {
+    for (let failing = 1; ; failing++) {
+      const { fs, state } = failingOnce('ENOSPC', failing)
+      const blobs = await openFilesystemBlobs(root, { tmp, fs })
+      const bytes = randomBytes(1_000)
+      await land(blobs, randomBytes(10))
+      state.isArmed = true
+      const outcome = await land(blobs, bytes, MIB, { isReplaceable: true }).catch((error: unknown) => error)
+      state.isArmed = false
+      if (outcome instanceof Error) expect(outcome).toMatchObject({ code: 'disk_full' })
+      expect(await verifyBlob(blobs, sha256Of(bytes))).toBe(outcome instanceof Error ? 'missing' : 'sound')
+      if (state.seen < failing) break
+    }
+  })
 
   it.each([
     ['ENOSPC', { code: 'disk_full' }],

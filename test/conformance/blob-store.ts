@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { blake2b } from '@noble/hashes/blake2.js'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { BlobStore, DigestAlgorithm } from '../../src/registry/ports.ts'
+import type { BeginBlob, BlobStore, DigestAlgorithm } from '../../src/registry/blob-store.ts'
 
 export type OpenedBlobs = AsyncDisposable & {
   readonly blobs: BlobStore
@@ -15,8 +15,13 @@ const DIGESTS: readonly DigestAlgorithm[] = ['sha512', 'sha384', 'sha1', 'md5', 
 export const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 /** Writes `bytes` in chunks of `chunkBytes` and commits them. */
-export async function land(blobs: BlobStore, bytes: Uint8Array, chunkBytes = 64 * 1024): Promise<string> {
-  await using pending = await blobs.begin()
+export async function land(
+  blobs: BlobStore,
+  bytes: Uint8Array,
+  chunkBytes = 64 * 1024,
+  options: BeginBlob = {},
+): Promise<string> {
+  await using pending = await blobs.begin(options)
   for (let start = 0; start < bytes.length; start += chunkBytes) {
     await pending.write(bytes.subarray(start, start + chunkBytes))
   }

@@ -84,6 +84,7 @@ describe('exit codes', () => {
     ['a scope for pip', ['login', 'pip', '--scope', '@acme']],
     ['a keyring for twine', ['login', 'twine', '--keyring']],
     ['a duration for no token', ['login', 'pip', '--keyring', '--duration', '1h']],
+    ['a duration for a keyring', ['login', 'keyring', '--duration', '1h']],
     ['a keyring that is to be written', ['keyring', 'set', 'http://127.0.0.1/', 'aws']],
     ['a webhook without its URL', ['webhook', 'create']],
     ['a header that is none', ['webhook', 'create', 'https://ci.example/', '--header', 's3cret']],
@@ -145,6 +146,16 @@ describe('commands', () => {
     expect(await json('package', 'origin', 'npm:@acme/hello', '--upstream', 'allow')).toEqual({
       restrictions: { publish: 'ALLOW', upstream: 'ALLOW' },
     })
+    const merge = await done('package', 'merge', 'pypi:numpy', '--mode', 'extra-wheels')
+    expect(merge).toMatch(/Sources +merged: extra-wheels\nSaid by +main\nUpstreams +every connection .* is told/)
+    expect(await json('package', 'merge', 'pypi:numpy')).toEqual({
+      mode: 'extra-wheels',
+      setIn: 'main',
+      asksUpstreams: true,
+    })
+    expect(await granary(['package', 'merge', 'pypi:numpy', '--mode', 'some'], env)).toMatchObject({ code: 2 })
+    const onNpm = await granary(['package', 'merge', 'npm:lodash', '--mode', 'all'], env)
+    expect(onNpm).toMatchObject({ code: 1, err: expect.stringContaining('Sources of npm packages cannot be merged') })
     expect(await json('package', 'list')).toMatchObject([{ format: 'npm', namespace: 'acme', package: 'hello' }])
 
     expect(await json('reserve', 'add', 'npm:@acme/')).toEqual([{ format: 'npm', prefix: '@acme/' }])

@@ -79,7 +79,7 @@ export function eventsSuite(under: StoreUnderTest): void {
             (index % 2 ? store : second).commit([...changes, { change: 'retire-signing-key', id: 'none', at: 1 }]),
             'not_found',
           )
-        await (index % 2 ? store : second).commit(changes)
+        await (index % 2 ? store : second).commit(changes, { isReplaceable: index % 3 === 0 })
         following = following.then(follow)
       })
       await Promise.all(commits)

@@ -12,11 +12,13 @@ import {
   DOMAIN,
   GROUND,
   MAIN,
+  NOW,
   NPMJS,
   ODD_NAMES,
   OTHER,
   pack,
   expectRefused,
+  putIndex,
   retained,
   retainedAsset,
   version,
@@ -31,6 +33,25 @@ const own = (name: string, evenIfIngested = false): Change => ({
   format: 'npm',
   key: key(name),
   evenIfIngested,
+})
+const touchIndex = (name: string): Change => ({
+  change: 'touch-index',
+  connection: NPMJS,
+  format: 'npm',
+  key: key(name),
+  checkedAt: 150,
+  freshUntil: 160,
+  etag: null,
+})
+const deriveSideCar = (name: string): Change => ({
+  change: 'put-side-car',
+  connection: NPMJS,
+  format: 'npm',
+  key: key(name),
+  file: 'a.whl',
+  sha256: 'ab'.repeat(32),
+  size: 1,
+  derivedFrom: 'cd'.repeat(32),
 })
 const ingest = (name: string, evenIfOwned = false): Change => ({
   change: 'ingest-name',
@@ -128,6 +149,65 @@ export function packagesSuite(under: StoreUnderTest): void {
           { ...fact, key: 'b', origin: 'INTERNAL', version: '2.0.0', publishedAt: 12, license: null },
         ]),
       )
+    })
+  })
+
+  describe('the times of changes', () => {
+    const moves = async (...names: readonly string[]) => {
+      const of = { names: names.map(key), repositories: [MAIN, OTHER], connections: [NPMJS] }
+      return (await under.store.listMoves(DOMAIN, 'npm', of)).toSorted((a, b) => a.at - b.at)
+    }
+
+    it('are those of a counter, of what came first, and of an index, with when that was asked about', async () => {
+      await under.store.commit([
+        ...GROUND,
+        ...['a', 'b', 'unlisted'].map((name) => pack(name)),
+        pack('b', OTHER),
+        retained('a', '1.0.0', { createdAt: 3 }),
+        retained('a', '2.0.0', { createdAt: 2 }),
+        version('b', '1.0.0', { createdAt: 5 }),
+        retained('b', '1.0.0', { createdAt: 4, repository: OTHER }),
+        retained('unlisted', '1.0.0', { createdAt: 1, status: 'Unlisted' }),
+        putIndex('a', 'one'),
+        putIndex('not asked for', 'one'),
+      ])
+      expect(await moves('a', 'unlisted', 'unknown')).toEqual([
+        { key: 'a', at: 2, checkedAt: null },
+        { key: 'a', at: NOW, checkedAt: 20 },
+      ])
+      const alone = { names: [key('a')], repositories: [MAIN], connections: [] }
+      expect(await under.store.listMoves(DOMAIN, 'npm', alone)).toEqual([{ key: 'a', at: 2, checkedAt: null }])
+      expect(await moves('b')).toEqual([
+        { key: 'b', at: 4, checkedAt: null },
+        { key: 'b', at: NOW, checkedAt: null },
+      ])
+    })
+
+    it.each<[string, readonly Change[], boolean]>([
+      ['a file that was fetched', [retainedAsset('a', '1.0.0', 'a-1.tgz')], false],
+      ['an index that is as it was', [touchIndex('a')], false],
+      ['an index that changed', [putIndex('a', 'two')], true],
+      ['an index of which more is known', [deriveSideCar('a')], true],
+      ['a version that is published', [version('a', '2.0.0')], true],
+      ['a tag', [{ change: 'put-tag', at: at('a'), tag: 'latest', version: '1.0.0' }], true],
+    ])('move with what changes an answer, and with nothing else: %s', async (_, changes, isMove) => {
+      let time = 100
+      await using later = await under.open({ clock: { now: () => time } })
+      await later.store.commit([...GROUND, pack('a'), retained('a', '1.0.0', { createdAt: 1 }), putIndex('a', 'one')])
+      const last = async () => {
+        const of = { names: [key('a')], repositories: [MAIN], connections: [NPMJS] }
+        return Math.max(...(await later.store.listMoves(DOMAIN, 'npm', of)).map((move) => move.at))
+      }
+      expect(await last()).toBe(100)
+      time = 200
+      await later.store.commit(changes)
+      expect(await last()).toBe(isMove ? 200 : 100)
+    })
+
+    it('tell when anything else last changed that answers hang on', async () => {
+      expect(await under.store.readTopologyMove()).toBe(0)
+      await under.store.commit(GROUND)
+      expect(await under.store.readTopologyMove()).toBe(NOW)
     })
   })
 

@@ -62,6 +62,8 @@ const EVERYTHING: readonly Change[] = [
     putIndex(name, name),
     announce(name),
   ]),
+  { change: 'put-merge', setting: { ...at('x'), mode: 'all' } },
+  { change: 'note-merge-conflict', at: at('x'), file: 'x.tgz', digest: 'sha256:ab' },
   pack('x'),
   retained('x', '1.0.0'),
   retainedAsset('x', '1.0.0', 'x.tgz', { sideCar: { sha256: 'ab', size: 1 } }),

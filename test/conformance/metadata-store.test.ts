@@ -2,17 +2,29 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { sql } from 'kysely'
 import { first } from '../../src/storage/sql/migrations/0001-first.ts'
 import { SCHEMA_NUMBER } from '../../src/storage/sql/migrations/migrate.ts'
 import type { Executor } from '../../src/storage/sql/executor.ts'
 import { connectPostgres, PostgresExecutor } from '../../src/storage/sql/postgres-executor.ts'
 import { openPostgres } from '../../src/storage/sql/postgres.ts'
+import { queriesFor } from '../../src/storage/sql/queries.ts'
 import { connectSqlite, SqliteExecutor } from '../../src/storage/sql/sqlite-executor.ts'
 import { openSqlite } from '../../src/storage/sql/sqlite.ts'
 import { openStore } from '../../src/storage/sql/store.ts'
 import { startPostgres, type PostgresForTests } from '../support/postgres.ts'
 import { metadataStoreConformance } from './metadata-store.ts'
-import { account, announce, fanOut, GROUND, expectRefused, resourcePolicy, webhook } from './metadata-store-things.ts'
+import {
+  ACCOUNT,
+  account,
+  announce,
+  DOMAIN,
+  fanOut,
+  GROUND,
+  expectRefused,
+  resourcePolicy,
+  webhook,
+} from './metadata-store-things.ts'
 
 let postgres: PostgresForTests
 let shared: { readonly url: string; readonly pool: ReturnType<typeof connectPostgres> }
@@ -72,15 +84,31 @@ describe('a store that the first Granary made', () => {
     return async () => new PostgresExecutor(connectPostgres(url))
   }
 
+  /** As that program wrote, which knew fewer columns. */
+  const fillFirst = async (executor: Executor) => {
+    await using old = await openStore(executor, { migrations: [first] })
+    await old.ping()
+    await using session = await executor.session('write')
+    const event = (number: number) =>
+      `(${number}, 'old ${number}', 'Test', 50, 'arn', '${ACCOUNT}', 'installation', ${number}, '{}', 'pending')`
+    for (const text of [
+      `INSERT INTO accounts (id, created_at) VALUES ('${ACCOUNT}', 1)`,
+      `INSERT INTO domains (name, owner, created_at, reserved) VALUES ('${DOMAIN}', '${ACCOUNT}', 1, '[]')`,
+      `UPDATE topology_counter SET revision = 2`,
+      `INSERT INTO sequences (subject, last) VALUES ('', 2), ('installation', 2)`,
+      `INSERT INTO events (position, id, type, time, actor, account, subject, sequence, detail, state)
+        VALUES ${event(1)}, ${event(2)}`,
+    ])
+      await session.all(sql.raw(text).compile(queriesFor(executor.dialect)))
+    await session.commit()
+  }
+
   it.each<[string, () => Promise<() => Promise<Executor>>]>([
     ['SQLite', sqlite],
     ['PostgreSQL', postgresql],
   ])('is brought up to date on %s, and nobody hears of what happened before', async (_, prepare) => {
     const connect = await prepare()
-    {
-      await using old = await openStore(await connect(), { migrations: [first] })
-      await old.commit([...GROUND, announce('old 1'), announce('old 2')])
-    }
+    await fillFirst(await connect())
     {
       await using store = await openStore(await connect())
       expect((await store.listEvents({ limit: 10 })).items).toMatchObject([
@@ -93,9 +121,9 @@ describe('a store that the first Granary made', () => {
       await store.commit([fanOut('new', ['wh_1'])])
       expect(await store.listDueWebhooks(60)).toEqual(['wh_1'])
     }
-    // It would see neither the policy, nor what a repository holds, nor which connection is disabled.
+    // It would see neither the policy, nor what a repository holds, nor which connection is disabled, nor whose a merged file is, and change things at no time.
     const reopened = openStore(await connect(), { migrations: [first] })
-    await expect(reopened).rejects.toThrow(/needs a Granary that knows schema 4 or later/)
+    await expect(reopened).rejects.toThrow(/needs a Granary that knows schema 7 or later/)
   })
 })
 

@@ -5,6 +5,7 @@ import { deliveriesSuite } from './metadata-store-deliveries.ts'
 import { eventsSuite } from './metadata-store-events.ts'
 import { identitiesSuite } from './metadata-store-identities.ts'
 import { indexesSuite } from './metadata-store-indexes.ts'
+import { mergesSuite } from './metadata-store-merges.ts'
 import { packagesSuite } from './metadata-store-packages.ts'
 import { portableSuite } from './metadata-store-portable.ts'
 import {
@@ -52,6 +53,7 @@ export function metadataStoreConformance(name: string, open: OpenStore): void {
     identitiesSuite(under)
     topologySuite(under)
     packagesSuite(under)
+    mergesSuite(under)
     indexesSuite(under)
     blobsSuite(under)
     eventsSuite(under)

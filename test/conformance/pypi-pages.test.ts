@@ -291,6 +291,33 @@ describe('the JSON API', () => {
     }
   })
 
+  it('tells bandersnatch, and nobody else, serials that its list agrees with, and paths in place of addresses', async () => {
+    await upload('mirrored-tool', '1.0')
+    const as = (agent: string) => ({ 'user-agent': agent, 'accept-encoding': 'identity' })
+    const listFor = async (agent: string) => {
+      const answer = await get('simple', JSON_TYPE, as(agent))
+      return ((await answer.json()) as { projects: { name: string; '_last-serial'?: number }[] }).projects
+    }
+    const documentFor = async (agent: string) => {
+      const answer = await get('pypi/mirrored-tool/json', undefined, as(agent))
+      const { etag, 'x-pypi-last-serial': serial } = Object.fromEntries(answer.headers)
+      return { etag, serial, document: (await answer.json()) as Legacy }
+    }
+    const mirror = 'bandersnatch/8.0.0 (cpython 3.13.0-final0, Linux x86_64) (aiohttp 3.14.5)'
+    const listed = await listFor(mirror)
+    for (const { '_last-serial': serial } of listed) expect(serial).toBeGreaterThan(0)
+    const [theirs, others] = [await documentFor(mirror), await documentFor('pip/26.3')]
+    const highest = Math.max(...listed.map((project) => project['_last-serial'] ?? 0))
+    expect(Number(theirs.serial)).toBeGreaterThanOrEqual(highest)
+    expect(others.serial).toBeUndefined()
+    expect(await listFor('pip/26.3')).toEqual(listed.map(({ name }) => ({ name })))
+    expect(theirs.etag).not.toBe(others.etag)
+    const pathOf = (url: string) => url.replace(`${registry.url}${ROOT.slice(0, -1)}`, '')
+    expect(others.document.urls.map(({ url }) => pathOf(url))).toEqual(theirs.document.urls.map(({ url }) => url))
+    for (const { url } of theirs.document.urls) expect(url).toMatch(/^\/packages\//)
+    expect(theirs.document.info).toEqual(others.document.info)
+  })
+
   it('of a project that does not exist is not found', async () => {
     expect((await get('pypi/nobody-has-this/json')).status).toBe(404)
     await upload('one-version', '1.0')

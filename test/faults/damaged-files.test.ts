@@ -156,6 +156,8 @@ describe('a cached index that was damaged', () => {
     const right = [await caller.list('npm', 'cached'), await caller.list('pypi', 'cached')]
     const asked = npm.requests.length + pypi.requests.length
     for (const sha256 of indexDocuments(granary.data)) await damage(stored.pathOf(sha256))
+    // The thread that read them remembers what they said.
+    await granary.restart()
     // What was rendered before holds, so that a new answer is asked for: another encoding.
     const compressed = { headers: { 'accept-encoding': 'gzip' } }
     const answers = [

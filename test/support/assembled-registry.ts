@@ -15,11 +15,13 @@ import {
   type PackageName,
 } from '../../src/registry/names.ts'
 import type { PublishRequest } from '../../src/registry/publish.ts'
-import type { ReadParts } from '../../src/registry/read.ts'
+import type { MergeJob } from '../../src/registry/merge-job.ts'
+import { mergeReader, type MergeParts } from '../../src/registry/merged-index.ts'
+import type { MergedParts } from '../../src/registry/read-merged.ts'
 import { createRegistry, type Registry } from '../../src/registry/registry.ts'
 import type { Scope } from '../../src/registry/scope.ts'
 import { createTopology, readRepository } from '../../src/registry/topology.ts'
-import { excerpt, readIndex } from '../../src/server/worker.ts'
+import { excerpt, merge, readIndex } from '../../src/server/worker.ts'
 import { assembleUpstream, type Assembled } from './upstream/assembled.ts'
 
 // The core with real stores in memory and real formats, drawing from upstreams on the loopback interface: no HTTP in front.
@@ -48,7 +50,8 @@ export type Layout = {
 export type AssembledRegistry = AsyncDisposable &
   Pick<Assembled, 'store' | 'blobs' | 'clock' | 'observed' | 'upstream'> & {
     readonly registry: Registry
-    readonly readParts: ReadParts
+    readonly readParts: MergedParts
+    readonly mergeParts: MergeParts
     readonly retentionFailures: unknown[]
     /** Where a request for the repository stands at this moment. */
     scope(repository: string): Promise<Scope>
@@ -78,6 +81,7 @@ export async function assembleRegistry(layout: Layout): Promise<AssembledRegistr
     readIndex: async (format, received, name, known) => {
       const read = await readIndex({ renderer: FORMATS[format].renderer.href, received, name, known })
       if ('failed' in read) throw new Error(read.failed.message)
+      if ('tooLarge' in read) throw new Error('This thread reads documents of any size')
       return read
     },
     async excerpt(format, compressed, name, files) {
@@ -111,20 +115,27 @@ export async function assembleRegistry(layout: Layout): Promise<AssembledRegistr
   ])
   const topology = createTopology(store)
   const retentionFailures: unknown[] = []
-  const readParts: ReadParts = {
+  const sideCars = { prepare: async () => false, deriveBehind: () => {} }
+  const given = {
     store,
     blobs,
     upstream,
     clock,
     findAsset: rememberFound(store),
     offers: rememberOffers({ store, clock }),
-    sideCars: { prepare: async () => false, deriveBehind: () => {} },
-    versionKey: (format, version) => FORMATS[format].ecosystem.versionKey(version),
-    sideCarsOf: (format) => FORMATS[format].ecosystem.sideCars,
+    sideCars,
+    versionKey: (format: FormatId, version: string) => FORMATS[format].ecosystem.versionKey(version),
+    sideCarsOf: (format: FormatId) => FORMATS[format].ecosystem.sideCars,
     used: () => {},
-    onRetentionFailure: (error) => void retentionFailures.push(error),
+    onRetentionFailure: (error: unknown) => void retentionFailures.push(error),
+    merge: async (format: FormatId, job: MergeJob) => {
+      const merged = await merge({ ...job, renderer: FORMATS[format].renderer.href })
+      if ('failed' in merged) throw new Error(merged.failed.message)
+      return merged
+    },
   }
-  const registry = createRegistry({ ...readParts, require: async () => {} })
+  const readParts: MergedParts = { ...given, merged: mergeReader(given) }
+  const registry = createRegistry({ ...given, require: async () => {} })
   const scope = async (name: string): Promise<Scope> => {
     const revision = await store.readRevision({ domain: DOMAIN, format: 'npm', key: '' as never, index: null })
     const view = await topology.find(DOMAIN, revision.topology)
@@ -141,6 +152,7 @@ export async function assembleRegistry(layout: Layout): Promise<AssembledRegistr
     ...assembled,
     registry,
     readParts,
+    mergeParts: given,
     retentionFailures,
     scope,
     commit: (...changes) => store.commit(changes),

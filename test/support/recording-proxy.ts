@@ -28,7 +28,9 @@ export async function startRecordingProxy(before: (path: string) => void = () =>
   const passed: Passed[] = []
   let target: URL | undefined
   const server = createServer((incoming, outgoing) => {
-    const { method = 'GET', url = '/', headers } = incoming
+    const { method = 'GET', headers } = incoming
+    // A client that is told that this is its proxy sends the whole address.
+    const url = (incoming.url ?? '/').replace(/^http:\/\/[^/]+/, '')
     const { hostname, port } = target ?? {}
     before(url)
     const asked = forward({ hostname, port, method, path: url, headers }, (answer) => {

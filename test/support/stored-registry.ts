@@ -10,7 +10,7 @@ import {
   parseRepositoryName,
 } from '../../src/registry/names.ts'
 import { packFacts } from '../../src/registry/packed-facts.ts'
-import type { BlobStore } from '../../src/registry/ports.ts'
+import type { BlobStore } from '../../src/registry/blob-store.ts'
 import { openSqlite, type SqliteStore } from '../../src/storage/sql/sqlite.ts'
 
 const ACCOUNT: AccountId = parseAccountId('000000000000')

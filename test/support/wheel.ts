@@ -12,6 +12,8 @@ export type Distribution = {
   readonly summary?: string
   /** Modules by path: `{ 'hello/__init__.py': '...' }`. A package that says its version where left out. */
   readonly files?: ArchiveFiles
+  /** Of a wheel: `cp312-cp312-linux_x86_64`, behind a build number where it has one; for any machine where left out. */
+  readonly tags?: string
 }
 
 export type BuiltFile = { readonly file: string; readonly bytes: Buffer; readonly metadata: Buffer }
@@ -19,20 +21,20 @@ export type BuiltFile = { readonly file: string; readonly bytes: Buffer; readonl
 /** The name as it stands in file names: PEP 427 and PEP 625 write `_` for every run of `-_.`. */
 const fileStem = (name: string): string => name.replace(/[-_.]+/g, '_').toLowerCase()
 
-/** A pure Python wheel that pip and uv install. */
+/** A wheel of Python modules that pip and uv install, whatever machines its tags say that it is for. */
 export function buildWheel(distribution: Distribution): BuiltFile {
-  const { name, version } = distribution
+  const { name, version, tags = 'py3-none-any' } = distribution
   const info = `${fileStem(name)}-${version}.dist-info`
   const metadata = coreMetadata(distribution)
   const files: Record<string, Buffer> = {}
   for (const [path, content] of Object.entries(modulesOf(distribution))) files[path] = Buffer.from(content)
   files[`${info}/METADATA`] = metadata
   files[`${info}/WHEEL`] = Buffer.from(
-    'Wheel-Version: 1.0\nGenerator: granary-tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
+    `Wheel-Version: 1.0\nGenerator: granary-tests\nRoot-Is-Purelib: true\nTag: ${tags}\n`,
   )
   const lines = Object.entries(files).map(([path, bytes]) => `${path},sha256=${digest(bytes)},${bytes.length}`)
   files[`${info}/RECORD`] = Buffer.from([...lines, `${info}/RECORD,,`, ''].join('\n'))
-  return { file: `${fileStem(name)}-${version}-py3-none-any.whl`, bytes: storeZip(files), metadata }
+  return { file: `${fileStem(name)}-${version}-${tags}.whl`, bytes: storeZip(files), metadata }
 }
 
 /** A source distribution (PEP 625) that names setuptools as its build backend. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { operation, path, query } from '../operation.ts'
+import { body, operation, path, query } from '../operation.ts'
 import { accountId, connectionName, domainName, format, namespace, packageNamePart, repositoryName } from '../shapes.ts'
 
 const versions = z.array(z.string())
@@ -45,6 +45,69 @@ export const refreshPackage = operation({
         discouraged: ['4.17.20'],
         encouraged: [],
       },
+    },
+  ],
+})
+
+const ofPackage = {
+  domain: path('domain', domainName),
+  repository: path('repository', repositoryName),
+  domainOwner: query('domain-owner', accountId.optional()),
+  format: query('format', format),
+  namespace: query('namespace', namespace.optional()),
+  package: query('package', packageNamePart),
+}
+
+const mode = z
+  .enum(['never', 'extra-wheels', 'all'])
+  .describe(
+    'never: one source has all of the package. extra-wheels: the first source that has it (what is published here comes before all connections) says which versions there are, and the others only add wheels for machines that it has none for. all: every file of every source; of two with one name the first counts.',
+  )
+
+const merge = z.object({
+  mode,
+  setIn: repositoryName
+    .nullable()
+    .describe('The repository that says so: this one, or one that it searches. null: none, which is never.'),
+  asksUpstreams: z
+    .boolean()
+    .describe('The connections along the way are asked for the package, so their registries hear its name.'),
+})
+
+export const getPackageMerge = operation({
+  name: 'GetPackageMerge',
+  summary: 'Shows whether the sources of a package are merged for those who install it from a repository.',
+  method: 'GET',
+  path: '/api/domains/{domain}/repositories/{repository}/merge',
+  input: ofPackage,
+  output: merge,
+  action: 'codeartifact:DescribePackage',
+  resource: 'package',
+  examples: [
+    {
+      title: 'A package that nobody decided about',
+      input: { domain: 'team', repository: 'main', format: 'pypi', package: 'requests' },
+      output: { mode: 'never', setIn: null, asksUpstreams: true },
+    },
+  ],
+})
+
+export const putPackageMerge = operation({
+  name: 'PutPackageMerge',
+  summary: 'Says whether the sources of a package are merged: what is published here, and its upstreams.',
+  description:
+    'The package need not exist. A package that is published here is asked for upstream from then on, unless its name is reserved or its origin controls say BLOCK. Formats whose versions are one file (npm) are refused.',
+  method: 'PUT',
+  path: '/api/domains/{domain}/repositories/{repository}/merge',
+  input: { ...ofPackage, mode: body('mode', mode) },
+  output: merge,
+  action: 'codeartifact:PutPackageOriginConfiguration',
+  resource: 'package',
+  examples: [
+    {
+      title: 'Wheels for other machines beside those that were built here',
+      input: { domain: 'team', repository: 'main', format: 'pypi', package: 'numpy', mode: 'extra-wheels' },
+      output: { mode: 'extra-wheels', setIn: 'main', asksUpstreams: true },
     },
   ],
 })

@@ -2,6 +2,7 @@ import { Argument, type Command } from 'commander'
 import { operations } from '../../api/index.ts'
 import { usage } from '../failure.ts'
 import { carryOut, describeSteps, thisMachine } from '../login/carry-out.ts'
+import { keyring } from '../login/keyring.ts'
 import { npm, yarn } from '../login/npm.ts'
 import { pip, twine, uv } from '../login/pypi.ts'
 import { hatch, pdm, pipenv, poetry } from '../login/python-projects.ts'
@@ -23,6 +24,7 @@ const TOOLS = {
   pdm,
   hatch,
   pipenv,
+  keyring,
 } as const satisfies Record<string, Tool>
 
 type Options = {
@@ -39,7 +41,9 @@ export function addLogin(program: Command, session: Session): void {
   inDomain(program.command('login'))
     .summary('let a package manager use a repository')
     .description("Writes a package manager's own configuration, so that it uses a repository of the server.")
-    .addArgument(new Argument('<tool>', 'the package manager').choices(Object.keys(TOOLS)))
+    .addArgument(
+      new Argument('<tool>', "the package manager; keyring: Python's library of that name").choices(Object.keys(TOOLS)),
+    )
     .option('--repository <name>', 'the repository', DEFAULT_REPOSITORY)
     .option('--scope <scope>', 'npm, pnpm, yarn and bun: only packages of this scope (@acme) come from it')
     .option('--duration <time>', 'how long the login lasts: 15m to 12h (default: 12h)')
@@ -51,6 +55,7 @@ export function addLogin(program: Command, session: Session): void {
         'granary login npm',
         'granary login pip --domain team --repository main --duration 1h',
         'granary login npm --scope @acme --dry-run',
+        'granary login keyring',
       ),
     )
     .action((name: keyof typeof TOOLS, options: Options, command: Command) => login(session, name, options, command))
@@ -59,18 +64,26 @@ export function addLogin(program: Command, session: Session): void {
 async function login(session: Session, name: keyof typeof TOOLS, options: Options, command: Command): Promise<void> {
   const tool: Tool = TOOLS[name]
   const scope = parseScope(tool, options.scope)
-  const keyring = parseKeyring(tool, options)
+  const withoutToken = parseKeyring(tool, options)
   const duration = options.duration === undefined ? undefined : parseDuration(options.duration)
   const client = await session.client(command)
   const { domain, domainOwner, repository } = options
-  const made = keyring ? null : await client.call(operations.getAuthorizationToken, { domain, domainOwner, duration })
+  const made = withoutToken
+    ? null
+    : await client.call(operations.getAuthorizationToken, { domain, domainOwner, duration })
   const { repositoryEndpoint } = await client.call(operations.getRepositoryEndpoint, {
     domain,
     domainOwner,
     repository,
     format: tool.format,
   })
-  const registry = { endpoint: new URL(repositoryEndpoint), token: made?.authorizationToken ?? '', keyring, scope }
+  const registry = {
+    endpoint: new URL(repositoryEndpoint),
+    server: client.url,
+    token: made?.authorizationToken ?? '',
+    keyring: withoutToken,
+    scope,
+  }
   const steps = await tool.plan(registry, thisMachine(session.env))
   if (options.dryRun) {
     const described = await describeSteps(steps, registry.token)
@@ -88,10 +101,12 @@ async function login(session: Session, name: keyof typeof TOOLS, options: Option
   session.show(command, { tool: name, endpoint: repositoryEndpoint, expires }, `${people.join('\n')}\n`)
 }
 
-function parseKeyring(tool: Tool, { keyring = false, duration }: Options): boolean {
-  if (keyring && !tool.takesKeyring) throw usage('Only pip and uv can call the program `keyring`')
-  if (keyring && duration !== undefined) throw usage('With --keyring no token is made now: --duration has no meaning')
-  return keyring
+function parseKeyring({ takesKeyring }: Tool, { keyring: asked = false, duration }: Options): boolean {
+  if (asked && !takesKeyring)
+    throw usage('Only pip and uv can call the program `keyring`; for others, see: granary login keyring')
+  const withoutToken = asked || takesKeyring === 'only'
+  if (withoutToken && duration !== undefined) throw usage('No token is made now: --duration has no meaning')
+  return withoutToken
 }
 
 function parseScope(tool: Tool, given: string | undefined): string | null {

@@ -6,6 +6,7 @@ import { facts, table } from '../output.ts'
 import { allPages } from '../pages.ts'
 import { DEFAULT_REPOSITORY, type Session } from '../session.ts'
 import { examples } from './help.ts'
+import { addMerge } from './package-merge.ts'
 import { inDomain } from './repository.ts'
 
 type Where = { readonly domain: string; readonly domainOwner?: string; readonly repository: string }
@@ -24,6 +25,7 @@ export function addPackage(program: Command, session: Session): void {
   const parent = program.command('package').description('Packages of a repository.')
   addList(parent, session)
   addOrigin(parent, session)
+  addMerge(parent, session)
   addRefresh(parent, session)
 }
 

@@ -9,6 +9,7 @@ import type { Place, Step } from './setup.ts'
 
 export const thisMachine = (env: Environment): Place => ({
   home: env.HOME || homedir(),
+  program: [process.execPath, ...process.argv.slice(1, 2)],
   platform: process.platform,
   env,
   exists: existsSync,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { carryOut, describeSteps } from './carry-out.ts'
+import { keyring } from './keyring.ts'
 import { npm, yarn } from './npm.ts'
 import { setNetrc } from './netrc.ts'
 import { pip, twine, uv } from './pypi.ts'
@@ -15,6 +16,7 @@ const TOKEN = 'eyJhbGciOiJFZERTQSJ9.e30.c2ln'
 
 const registryAt = (url: string, scope: string | null = null): Registry => ({
   endpoint: new URL(url),
+  server: 'http://127.0.0.1:8787',
   token: TOKEN,
   keyring: false,
   scope,
@@ -25,6 +27,7 @@ const WITHOUT_TOKEN: Registry = { ...PYPI, token: '', keyring: true }
 
 const place = (rest: Partial<Place> = {}): Place => ({
   home: '/home/me',
+  program: ['/usr/bin/node', '/opt/granary/bin/granary.js'],
   platform: 'linux',
   env: {},
   exists: () => false,
@@ -179,6 +182,47 @@ describe('without a token', () => {
       'publish-url = "http://aws@127.0.0.1:8787/pypi/local/main/"\nkeyring-provider = "subprocess"\n',
     )
     expect(text).toContain('\nurl = "http://aws@127.0.0.1:8787/pypi/local/main/simple/"\n')
+  })
+})
+
+describe('a keyring', () => {
+  const files = (root: string) =>
+    ['keyringrc.cfg', 'granary/granary_keyring.py', 'granary/granary_servers.json'].map((file) => path.join(root, file))
+
+  it.each([
+    ['linux', {}, '/home/me/.config/python_keyring'],
+    ['linux', { XDG_CONFIG_HOME: '/xdg' }, '/xdg/python_keyring'],
+    ['darwin', {}, '/home/me/.config/python_keyring'],
+    ['win32', { LOCALAPPDATA: '/local' }, '/local/Python Keyring'],
+    ['win32', {}, '/home/me/AppData/Local/Python Keyring'],
+  ] as const)('on %s is where the library looks for it (%j)', async (platform, env, root) => {
+    const steps = await keyring.plan(WITHOUT_TOKEN, place({ platform, env }))
+    expect(steps.flatMap((step) => (step.step === 'edit' ? [step.file] : []))).toEqual(files(root))
+    const settings = steps.find((step) => step.step === 'edit')
+    const chosen = `[backend]\ndefault-keyring = granary_keyring.Keyring\nkeyring-path = ${root}/granary\n`
+    expect(settings?.write('')).toBe(chosen)
+    expect(settings?.write(chosen)).toBe(chosen)
+    expect(() => settings?.write('[backend]\ndefault-keyring: mine.Ring\n')).toThrow(/stays as it is/)
+  })
+
+  it('knows how to ask each server, and no secret', async () => {
+    const where = place({ env: { GRANARY_DATA: '/srv/data', GRANARY_SECRET_ACCESS_KEY: 's3cret' } })
+    const servers = async (before: string, exists: Place['exists'], registry = WITHOUT_TOKEN) => {
+      const steps = await keyring.plan(registry, { ...where, exists })
+      const step = steps.findLast((one) => one.step === 'edit')
+      return step?.write(before) ?? ''
+    }
+    const { program } = where
+    const one = { program, environment: { GRANARY_URL: 'http://127.0.0.1:8787' } }
+    const first = await servers('', () => false)
+    expect(JSON.parse(first)).toEqual({ 'http://127.0.0.1:8787': one })
+    const elsewhere = registryAt('https://packages.example/pypi/team/main/')
+    const second = await servers(first, (file) => file === '/srv/data/credentials', elsewhere)
+    expect(JSON.parse(second)).toEqual({
+      'http://127.0.0.1:8787': one,
+      'https://packages.example': { program, environment: { ...one.environment, GRANARY_DATA: '/srv/data' } },
+    })
+    expect(second).not.toContain('s3cret')
   })
 })
 

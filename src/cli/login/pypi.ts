@@ -24,7 +24,8 @@ const pipKey = (key: string): string => key.toLowerCase().replaceAll('_', '-')
 const tellOfKeyring: Step = {
   step: 'tell',
   text:
-    'No token was written. Put a program `keyring` on the PATH, ahead of any other, that asks this one:\n' +
+    "No token was written. Where Python's library keyring is installed, have its program answer: granary login keyring\n" +
+    'Elsewhere put a program `keyring` on the PATH, ahead of any other, that asks this one:\n' +
     '  #!/bin/sh\n' +
     '  exec granary keyring "$@"',
 }

@@ -4,6 +4,8 @@ import type { FormatName } from '../notation.ts'
 export type Registry = {
   /** The repository's URL for the client's format, ending in a slash. */
   readonly endpoint: URL
+  /** The server's own URL, as the command line was told it. */
+  readonly server: string
   /** Characters of base64url and dots only: it stands in URLs unescaped. Empty where `keyring`. */
   readonly token: string
   /** The client is to ask the program `keyring` for a token whenever it needs one, and none is written. */
@@ -15,6 +17,8 @@ export type Registry = {
 /** Where a client's configuration lies on this machine. */
 export type Place = {
   readonly home: string
+  /** What runs this command line: a program, and its first arguments. */
+  readonly program: readonly string[]
   readonly platform: NodeJS.Platform
   readonly env: Readonly<Record<string, string | undefined>>
   /** Whether a file is there. */
@@ -35,8 +39,8 @@ export type Step =
 export type Tool = {
   readonly format: FormatName
   readonly takesScope: boolean
-  /** Whether it can call the program `keyring`. */
-  readonly takesKeyring: boolean
+  /** Whether it can ask a keyring; `only`: it is one, and never takes a token. */
+  readonly takesKeyring: boolean | 'only'
   plan(registry: Registry, place: Place): Promise<readonly Step[]>
 }
 

@@ -73,6 +73,7 @@ async function startNpm({ largestPublish = 10_000_000, mayPublish = true } = {})
     sideCarsOf: () => undefined,
     used: () => {},
     onRetentionFailure: () => {},
+    merge: () => Promise.reject(new Error('npm merges nothing')),
     require: async () => {
       if (!mayPublish) throw new RegistryError('forbidden', 'you may not publish')
     },

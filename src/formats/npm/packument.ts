@@ -1,6 +1,6 @@
 import semver from 'semver'
 import { RegistryError } from '../../registry/errors.ts'
-import type { Hex, IndexFacts, IndexFile, IndexVersion, Instant } from '../../registry/model.ts'
+import type { IndexFacts, IndexFile, IndexVersion, Instant } from '../../registry/model.ts'
 import { displayName, type PackageName } from '../../registry/names.ts'
 import type { OfferedVersion } from '../../registry/ports.ts'
 import { declaredDigests } from './integrity.ts'
@@ -16,7 +16,7 @@ export type Packument = {
 }
 
 /** Throws `upstream_down` for anything that is not the document of `name`: an error page, another package, a wrong spelling. */
-function parsePackument(bytes: Uint8Array, name: PackageName): Packument {
+export function readPackument(bytes: Uint8Array, name: PackageName): Packument {
   const refuse = (why: string, cause?: unknown) =>
     new RegistryError(
       'upstream_down',
@@ -91,36 +91,4 @@ export const tarballFile = (name: PackageName, version: string): string => `${na
 export function instantOf(time: unknown): Instant | null {
   const instant = typeof time === 'string' ? Date.parse(time) : NaN
   return Number.isNaN(instant) ? null : instant
-}
-
-// --------------------------------------------------------------------------------- remembered between calls
-
-const MAX_REMEMBERED = 4
-const MAX_REMEMBERED_BYTES = 32 * 1024 * 1024
-
-type Remembered = { readonly packument: Packument; readonly bytes: number }
-
-/**
- * The documents parsed last, by their id: one document is read and then rendered in several forms, and parsing is what costs.
- * Least recently used first, for a Map keeps its order.
- */
-const remembered = new Map<Hex, Remembered>()
-
-/** `parsePackument`, unless the same bytes were parsed a moment ago. `id` is their sha256. */
-export function readPackument(id: Hex, bytes: Uint8Array, name: PackageName): Packument {
-  const known = remembered.get(id)
-  remembered.delete(id)
-  const entry = known ?? { packument: parsePackument(bytes, name), bytes: bytes.byteLength }
-  remembered.set(id, entry)
-  forgetOldest()
-  return entry.packument
-}
-
-function forgetOldest(): void {
-  let bytes = remembered.values().reduce((sum, entry) => sum + entry.bytes, 0)
-  for (const [id, entry] of remembered) {
-    if (remembered.size <= 1 || (remembered.size <= MAX_REMEMBERED && bytes <= MAX_REMEMBERED_BYTES)) return
-    remembered.delete(id)
-    bytes -= entry.bytes
-  }
 }

@@ -1,7 +1,7 @@
 import semver from 'semver'
 import { RegistryError } from '../../registry/errors.ts'
 import { displayName, type PackageName } from '../../registry/names.ts'
-import type { Landed } from '../../registry/ports.ts'
+import type { Landed } from '../../registry/blob-store.ts'
 import { parseIntegrity } from './integrity.ts'
 import { isObject, ownMember, type JsonObject } from './json.ts'
 import type { PublishBody } from './publish-body.ts'

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { CurationRule } from '../../registry/curation.ts'
 import type { PackageVersion } from '../../registry/model.ts'
 import { displayName, parseDomainName, parseRepositoryName } from '../../registry/names.ts'
 import type { RenderInput } from '../format.ts'
 import { parseNpmName } from './name.ts'
-import { readIndex, render } from './renderer.ts'
+import { readIndex, readModel, render } from './renderer.ts'
 
 const ENDPOINT = 'http://127.0.0.1:8787/npm/local/main/'
 const NAME = parseNpmName('@acme/hello')
@@ -57,7 +56,7 @@ function indexOf(packument: unknown, only: readonly string[] | null = null): Non
     { body, contentType: 'application/json', url: 'http://upstream.example/', headers: {} },
     NAME,
   )
-  return { id: createHash('sha256').update(document).digest('hex'), document, facts, only }
+  return { model: readModel(document, NAME), facts, only }
 }
 
 const input = (form: string, more: Partial<RenderInput> = {}): RenderInput => ({

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { FetchedIndex, ParsedIndex } from '../../registry/ecosystem.ts'
 import type { Instant, Tag } from '../../registry/model.ts'
 import { displayName, type PackageName } from '../../registry/names.ts'
-import { heldError } from '../../registry/read.ts'
+import { heldError } from '../../registry/refuse-held.ts'
 import type { Rendered, RenderInput } from '../format.ts'
 import { ABBREVIATED } from './accept.ts'
 import { abbreviatedDocument, fullDocument, manifestAt, type Shown } from './documents.ts'
@@ -16,14 +15,16 @@ import { sortVersions } from './versions.ts'
 // Loaded in worker threads: everything that parses or writes a package document happens here.
 
 export function readIndex(fetched: FetchedIndex, name: PackageName): ParsedIndex {
-  const id = createHash('sha256').update(fetched.body).digest('hex')
-  return { facts: factsOf(readPackument(id, fetched.body, name), name), document: fetched.body }
+  const model = readModel(fetched.body, name)
+  return { facts: factsOf(model, name), document: fetched.body, model }
 }
+
+export const readModel: (document: Uint8Array, name: PackageName) => Packument = readPackument
 
 /** The manifests of the versions that these tarballs belong to. */
 export function excerpt(document: Uint8Array, name: PackageName, files: readonly string[]): Record<string, string> {
   const wanted = new Set(files)
-  const { versions } = readPackument(createHash('sha256').update(document).digest('hex'), document, name)
+  const { versions } = readModel(document, name)
   const excerpts = Object.entries(versions).flatMap(([version, manifest]) => {
     const file = tarballFile(name, version)
     return wanted.has(file) ? [[file, JSON.stringify(manifest)] as const] : []
@@ -34,7 +35,7 @@ export function excerpt(document: Uint8Array, name: PackageName, files: readonly
 /** Forms: `full`, `abbreviated`, `tags`, and `version:<version or tag>`. */
 export function render(input: RenderInput): Rendered {
   const { name, form, index } = input
-  const packument = index && readPackument(index.id, index.document, name)
+  const packument = index && (index.model as Packument)
   const { visible, held, expiresAt } = sortVersions(input, packument)
   if (visible.size === 0) {
     if (held.size > 0) return { kind: 'refused', code: 'held', message: heldMessage(name, held) }

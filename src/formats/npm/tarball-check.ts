@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises'
 import { createGunzip, gunzipSync } from 'node:zlib'
 import { extract, type Extract, type Header } from 'tar-stream'
 import { RegistryError } from '../../registry/errors.ts'
-import type { PendingBlob } from '../../registry/ports.ts'
+import type { PendingBlob } from '../../registry/blob-store.ts'
 import { isObject, type JsonObject } from './json.ts'
 
 /** What a package's tarball says about itself. */

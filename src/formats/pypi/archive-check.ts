@@ -1,5 +1,5 @@
 import type { PackageName } from '../../registry/names.ts'
-import type { PendingBlob } from '../../registry/ports.ts'
+import type { PendingBlob } from '../../registry/blob-store.ts'
 import { archiveSource, refuse, type ArchiveSource } from './archive-source.ts'
 import { parseCoreMetadata, type CoreMetadataFile } from './core-metadata.ts'
 import { findName } from './name.ts'

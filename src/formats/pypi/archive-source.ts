@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { RegistryError } from '../../registry/errors.ts'
-import type { PendingBlob } from '../../registry/ports.ts'
+import type { PendingBlob } from '../../registry/blob-store.ts'
 
 const CHUNK = 256 * 1024
 

@@ -1,9 +1,10 @@
 import type { Ecosystem } from '../../registry/ecosystem.ts'
 import { checkDocument } from './upstream-documents.ts'
+import { extraWheels } from './platform-wheels.ts'
 import { compareVersions, versionKey } from './version.ts'
 import { sideCars } from './wheel-metadata.ts'
 
-export const ecosystem: Ecosystem = {
+export const ecosystem = {
   format: 'pypi',
   // A normalised name needs no encoding.
   indexPath: (name) => `${name.key}/`,
@@ -12,7 +13,8 @@ export const ecosystem: Ecosystem = {
   compareVersions,
   versionKey,
   sideCars,
+  merging: { versionKey, extrasBeside: extraWheels },
   // The same for all: a type that names an archive's compression invites clients to undo it.
   fileType: (file) => (file.endsWith('.metadata') ? 'text/plain; charset=utf-8' : 'application/octet-stream'),
   checkDocument,
-}
+} as const satisfies Ecosystem

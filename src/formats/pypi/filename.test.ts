@@ -23,23 +23,36 @@ describe('kinds', () => {
 
 describe('names of wheels', () => {
   it.each([
-    ['hello_world-1.0-py3-none-any.whl', { name: 'hello_world', version: '1.0', python: 'py3', label: null }],
+    [
+      'hello_world-1.0-py3-none-any.whl',
+      { name: 'hello_world', version: '1.0', python: 'py3', abi: 'none', platform: 'any', label: null },
+    ],
     [
       'torch-2.4.0+cu121-cp311-cp311-linux_x86_64.whl',
-      { name: 'torch', version: '2.4.0+cu121', python: 'cp311', label: null },
+      { name: 'torch', version: '2.4.0+cu121', python: 'cp311', abi: 'cp311', platform: 'linux_x86_64', label: null },
     ],
-    ['hello-1.0-1build-py2.py3-none-any.whl', { name: 'hello', version: '1.0', python: 'py2.py3', label: null }],
+    [
+      'hello-1.0-1build-py2.py3-none-any.whl',
+      { name: 'hello', version: '1.0', python: 'py2.py3', abi: 'none', platform: 'any', label: null },
+    ],
     [
       'Zope.Interface-5.0-cp39-cp39-manylinux_2_17_x86_64.manylinux2014_x86_64.whl',
-      { name: 'Zope.Interface', version: '5.0', python: 'cp39', label: null },
+      {
+        name: 'Zope.Interface',
+        version: '5.0',
+        python: 'cp39',
+        abi: 'cp39',
+        platform: 'manylinux_2_17_x86_64.manylinux2014_x86_64',
+        label: null,
+      },
     ],
     [
       'hello-1.0-cp311-cp311-linux_x86_64-x86_64_v3.whl',
-      { name: 'hello', version: '1.0', python: 'cp311', label: 'x86_64_v3' },
+      { name: 'hello', version: '1.0', python: 'cp311', abi: 'cp311', platform: 'linux_x86_64', label: 'x86_64_v3' },
     ],
     [
       'hello-1.0-1-cp311-cp311-linux_x86_64-null.whl',
-      { name: 'hello', version: '1.0', python: 'cp311', label: 'null' },
+      { name: 'hello', version: '1.0', python: 'cp311', abi: 'cp311', platform: 'linux_x86_64', label: 'null' },
     ],
     ['hello-1.0-py3-none-any-a-b.whl', undefined],
     ['hello-1.0-build-py3-none-any-a.whl', undefined],

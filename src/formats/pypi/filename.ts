@@ -39,6 +39,10 @@ export type WheelName = {
   readonly version: string
   /** `py3`, `cp311` */
   readonly python: string
+  /** `cp311`, `abi3`, `none` */
+  readonly abi: string
+  /** `any`, `manylinux_2_17_x86_64.manylinux2014_x86_64` */
+  readonly platform: string
   /** PEP 825: which variant of the platform it is for. No such wheel is taken by uploads, but indexes may list them. */
   readonly label: string | null
 }
@@ -47,11 +51,11 @@ export type WheelName = {
 export function parseWheelName(file: string): WheelName | undefined {
   const [name, version, ...tags] = file.endsWith('.whl') ? file.slice(0, -4).split('-') : []
   if (name === undefined || version === undefined) return undefined
-  const [python = '', _abi, platform, label = null, ...more] = /^\d/.test(tags[0] ?? '') ? tags.slice(1) : tags
+  const [python = '', abi = '', platform, label = null, ...more] = /^\d/.test(tags[0] ?? '') ? tags.slice(1) : tags
   if (platform === undefined || more.length > 0 || !tags.every((tag) => /^[\w.]+$/.test(tag))) return undefined
   // Without labels there were fewer ways to read a name; what was no wheel then is none now.
   if (label !== null && !/^[a-z]+\d/i.test(python)) return undefined
-  return { name, version, python, label }
+  return { name, version, python, abi, platform, label }
 }
 
 /** Every way to read a file name as name-version, the longest name first; a wheel's has one. */

@@ -5,12 +5,12 @@ import { versionKey } from './version.ts'
 
 export type Form =
   | { readonly of: 'page' }
-  /** `version` null: all of them. */
-  | { readonly of: 'legacy-json'; readonly version: string | null }
+  /** `version` null: all of them. For the other one see mirror.ts. */
+  | { readonly of: 'legacy-json' | 'mirror-json'; readonly version: string | null }
   | { readonly of: 'provenance'; readonly version: string; readonly file: string }
 
-export const legacyForm = (version: string | null): string =>
-  version === null ? 'legacy-json' : `legacy-json:${spelledOnce(version)}`
+export const legacyForm = (version: string | null, of: 'legacy-json' | 'mirror-json' = 'legacy-json'): string =>
+  version === null ? of : `${of}:${spelledOnce(version)}`
 
 export const provenanceForm = (version: string, file: string): string =>
   `provenance:${spelledOnce(version)}:${encodeURIComponent(file)}`
@@ -20,6 +20,6 @@ const spelledOnce = (version: string): string => encodeURIComponent(versionKey(v
 
 export function parseForm(form: string): Form {
   const [of, version, file] = form.split(':').map(decodeURIComponent)
-  if (of === 'legacy-json') return { of, version: version ?? null }
+  if (of === 'legacy-json' || of === 'mirror-json') return { of, version: version ?? null }
   return of === 'provenance' && version !== undefined && file !== undefined ? { of, version, file } : { of: 'page' }
 }

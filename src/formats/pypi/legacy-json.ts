@@ -5,6 +5,7 @@ import type { Answer, RequestContext } from '../format.ts'
 import { wantsFresh } from './cache-control.ts'
 import { legacyForm } from './form.ts'
 import { infoOfDocument, infoOfMetadata, type Info } from './info.ts'
+import { isMirror } from './mirror.ts'
 import { legacyJsonPath } from './upstream-documents.ts'
 import { INFO_ENDS, INFO_OPENS, type BaseInfo } from './render-legacy-json.ts'
 
@@ -18,7 +19,11 @@ export async function serveLegacyJson(
   version: string | null,
 ): Promise<Answer> {
   const fresh = wantsFresh(context.headers)
-  const answer = await context.kept(name, legacyForm(version), { encoding: 'identity', fresh })
+  const forMirror = isMirror(context.headers)
+  const form = legacyForm(version, forMirror ? 'mirror-json' : 'legacy-json')
+  // Before anything is read: what happens meanwhile is later.
+  const serial = context.registry.currentSerial()
+  const answer = await context.kept(name, form, { encoding: 'identity', fresh })
   const rest = answer.body.indexOf(INFO_ENDS.charCodeAt(0))
   const base = JSON.parse(Buffer.from(answer.body.subarray(INFO_OPENS.length, rest)).toString()) as BaseInfo
   const { info, stale } = await readInfo(context, name, base.version)
@@ -32,6 +37,7 @@ export async function serveLegacyJson(
       ...encoded,
       etag: `"${etag}-${encoded.encoding[0]}"`,
       stale: answer.stale || stale,
+      ...(forMirror && { headers: { ...answer.headers, 'x-pypi-last-serial': String(serial) } }),
     },
     headers: { 'cache-control': 'private, no-cache' },
   }

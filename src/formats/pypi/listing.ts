@@ -6,7 +6,6 @@ import { readAssetMetadata } from './asset-metadata.ts'
 import { heldMessage, startCuration, type Curation, type Judged } from './judge-versions.ts'
 import type { MoreKeys, PageFile, ProjectPage, ProjectStatus } from './page.ts'
 import { pathOfDigest } from './path.ts'
-import { readDocument } from './read-index.ts'
 import { compareVersions, versionKey } from './version.ts'
 
 /** A file as the pages of this registry list it. */
@@ -36,7 +35,7 @@ export type Refused = Extract<Rendered, { kind: 'refused' }>
 export function listProject(input: RenderInput): Listing | Refused {
   const curation = startCuration(input)
   const hosted = hostedFiles(input, curation)
-  const page = input.index && readDocument(input.index.document)
+  const page = input.index && (input.index.model as ProjectPage)
   const upstream = isQuarantined(page) ? [] : upstreamFiles(input, page, curation, hosted)
   const files = [...hosted.files, ...upstream]
   const versions = [...new Set([...files.map((file) => file.version), ...filelessVersions(input, curation)])]

@@ -1,10 +1,14 @@
-import type { PackageKey } from '../../registry/names.ts'
+import type { NameSerial } from '../../registry/serials.ts'
 import type { Answer, RequestContext } from '../format.ts'
+import { isMirror } from './mirror.ts'
 import { contentTypeOf, negotiate } from './negotiate.ts'
+
+/** Without a serial where nobody compares it. */
+type Project = Omit<NameSerial, 'serial'> & { readonly serial?: number }
 
 type Layout = {
   readonly opening: string
-  readonly line: (name: PackageKey) => string
+  readonly line: (project: Project) => string
   readonly between: string
   readonly closing: string
 }
@@ -12,17 +16,21 @@ type Layout = {
 /** All projects that this repository has, sent while they are read: nobody holds the whole list. */
 export function serveProjectList({ headers, query, registry, scope, endpoint }: RequestContext): Answer {
   const form = negotiate(headers.accept, query.get('format'))
-  const names = registry.listNames(scope, 'pypi')
+  const projects = isMirror(headers) ? registry.listSerials(scope, 'pypi') : named(registry.listNames(scope, 'pypi'))
   return {
     kind: 'stream',
-    pieces: lay(names, form === 'json' ? JSON_LAYOUT : htmlLayout(endpoint)),
+    pieces: lay(projects, form === 'json' ? JSON_LAYOUT : htmlLayout(endpoint)),
     headers: { 'content-type': contentTypeOf(form), 'cache-control': 'private, no-cache' },
   }
 }
 
+async function* named(pages: AsyncIterable<readonly NameSerial['key'][]>): AsyncGenerator<readonly Project[]> {
+  for await (const names of pages) yield names.map((key) => ({ key }))
+}
+
 const JSON_LAYOUT: Layout = {
   opening: '{"meta":{"api-version":"1.4"},"projects":[',
-  line: (name) => JSON.stringify({ name }),
+  line: ({ key: name, serial }) => JSON.stringify({ name, ...(serial !== undefined && { '_last-serial': serial }) }),
   between: ',\n',
   closing: ']}\n',
 }
@@ -39,19 +47,19 @@ const htmlLayout = (endpoint: string): Layout => ({
     '  <body>',
     '',
   ].join('\n'),
-  line: (name) => `<a href="${endpoint}simple/${name}/">${name}</a><br />`,
+  line: ({ key: name }) => `<a href="${endpoint}simple/${name}/">${name}</a><br />`,
   between: '\n',
   closing: '\n  </body>\n</html>\n',
 })
 
 async function* lay(
-  pages: AsyncIterable<readonly PackageKey[]>,
+  pages: AsyncIterable<readonly Project[]>,
   { opening, line, between, closing }: Layout,
 ): AsyncGenerator<string> {
   let before = opening
-  for await (const names of pages) {
-    if (names.length === 0) continue
-    yield before + names.map(line).join(between)
+  for await (const projects of pages) {
+    if (projects.length === 0) continue
+    yield before + projects.map(line).join(between)
     before = between
   }
   yield before === opening ? opening + closing : closing

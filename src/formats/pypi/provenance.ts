@@ -15,7 +15,7 @@ export async function serveProvenance(
   const fresh = wantsFresh(headers)
   const { body } = await kept(name, provenanceForm(asked.version, asked.file), { encoding: 'identity', fresh })
   const { version, path } = JSON.parse(Buffer.from(body).toString()) as { version: string; path: string }
-  const options = { deadline, whileRevalidating: !fresh }
+  const options = { deadline, whileRevalidating: !fresh, file: asked.file }
   const found = await registry.readVersionDocument(scope, name, version, path, options)
   if (found.from === 'here')
     throw new RegistryError('not_found', `${displayName(name)} ${version} was published without attestations`)

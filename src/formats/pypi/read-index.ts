@@ -26,7 +26,8 @@ const HTML_TYPES = [
 export function readIndex(fetched: FetchedIndex, name: PackageName): ParsedIndex {
   const page = withoutRepeats(readPage(fetched, name))
   const serial = page.serial ?? readSerial(fetched.headers['x-pypi-last-serial'])
-  return { facts: factsOf(page, serial, name), document: Buffer.from(JSON.stringify({ ...page, serial })) }
+  const model: ProjectPage = { ...page, serial }
+  return { facts: factsOf(page, serial, name), document: Buffer.from(JSON.stringify(model)), model }
 }
 
 function readPage({ body, contentType, url }: FetchedIndex, name: PackageName): ProjectPage {

@@ -31,6 +31,8 @@ export function renderLegacyJson(
   listing: Listing,
   { name, endpoint, hosted }: RenderInput,
   wanted: string | null,
+  /** What stands before the paths of files: the endpoint, but for mirrors. */
+  filesFrom: string,
 ): string | Refused {
   const version = wanted === null ? newestOf(listing) : findVersion(listing, name, wanted)
   if (version === undefined) return { kind: 'refused', code: 'not_found', message: `${listing.name} has no release` }
@@ -38,7 +40,7 @@ export function renderLegacyJson(
   const byVersion = Map.groupBy(listing.files, (file) => versionKey(file.version))
   const filesOf = (one: string) => byVersion.get(versionKey(one)) ?? []
   const assets = new Map(hosted.flatMap((one) => one.assets.map((asset) => [asset.path, asset.digests] as const)))
-  const render = (file: ListedFile) => renderFile(file, endpoint, assets.get(file.path)?.blake2b)
+  const render = (file: ListedFile) => renderFile(file, filesFrom, assets.get(file.path)?.blake2b)
   const rest = {
     // An integer for everyone who parses this into types.
     last_serial: listing.serial ?? 0,
@@ -86,7 +88,7 @@ function infoOf({ name }: Listing, version: string, files: readonly ListedFile[]
   }
 }
 
-function renderFile(file: ListedFile, endpoint: string, blake2b: Hex | undefined): unknown {
+function renderFile(file: ListedFile, from: string, blake2b: Hex | undefined): unknown {
   const { filename, hashes, size, uploadTime, yanked, coreMetadata } = file
   const { md5, sha256 } = hashes
   return {
@@ -105,7 +107,7 @@ function renderFile(file: ListedFile, endpoint: string, blake2b: Hex | undefined
     upload_time: uploadTime === null ? null : uploadTime.replace(/(\.\d+)?Z$/, ''),
     upload_time_iso_8601: uploadTime,
     // INVARIANT: letter by letter the one of the project page. pip-tools compares them.
-    url: endpoint + encodePath(file.path),
+    url: from + encodePath(file.path),
     yanked: yanked !== false,
     yanked_reason: typeof yanked === 'string' ? yanked : null,
   }

@@ -5,10 +5,9 @@ import type { DomainName, RepositoryName } from '../../registry/names.ts'
 import type { RenderInput } from '../format.ts'
 import { legacyForm, provenanceForm } from './form.ts'
 import { parseName } from './name.ts'
-import type { PageFile } from './page.ts'
-import { readDocument } from './read-index.ts'
+import type { PageFile, ProjectPage } from './page.ts'
 import { INFO_ENDS, INFO_OPENS } from './render-legacy-json.ts'
-import { readIndex, render } from './renderer.ts'
+import { readIndex, readModel, render } from './renderer.ts'
 
 const A = 'a'.repeat(64)
 const B = 'b'.repeat(64)
@@ -26,11 +25,13 @@ function indexOf(
   const body = Buffer.from(
     JSON.stringify({ meta: { 'api-version': '1.4', '_last-serial': 7 }, name: 'hello', files, ...more }),
   )
-  const { facts, document } = readIndex(
+  const { facts, document, model } = readIndex(
     { body, contentType: JSON_TYPE, url: 'https://index.example/simple/hello/', headers: {} },
     hello,
   )
-  return { id: A, document, facts, only }
+  // What was just read and what is read from the store are rendered alike.
+  expect(readModel(document)).toEqual(model)
+  return { model, facts, only }
 }
 
 function hosted(version: string, assets: readonly Partial<Asset>[], repository = 'main'): PackageVersion {
@@ -231,8 +232,8 @@ describe('pages', () => {
       ...file,
       isAttested: provenance !== null,
     })
-    const before = readDocument(index?.document ?? Buffer.from('{}')).files.map(withoutPlaces)
-    const after = readDocument(again.document).files.map(withoutPlaces)
+    const before = ((index?.model ?? { files: [] }) as ProjectPage).files.map(withoutPlaces)
+    const after = (again.model as ProjectPage).files.map(withoutPlaces)
     expect(sorted(after)).toEqual(sorted(before))
     expect(again.facts.files.map((file) => file.path).toSorted()).toEqual(
       index?.facts.files.map((file) => file.path).toSorted(),

@@ -12,7 +12,8 @@ import { renderLegacyJson } from './render-legacy-json.ts'
 
 // Loaded in worker threads; see `Renderer` in formats/format.ts.
 
-export { readIndex } from './read-index.ts'
+export { mergePages as merge } from './merge.ts'
+export { readIndex, readDocument as readModel } from './read-index.ts'
 
 /** What the page says of these files. */
 export function excerpt(document: Uint8Array, _name: PackageName, files: readonly string[]): Record<string, string> {
@@ -49,9 +50,9 @@ function draw(listing: Listing, input: RenderInput): Drawn | Refused {
     return { text, contentType: contentTypeOf(form) }
   }
   const drawn =
-    wanted.of === 'legacy-json'
-      ? renderLegacyJson(listing, input, wanted.version)
-      : whereProvenanceLies(listing, name, wanted)
+    wanted.of === 'provenance'
+      ? whereProvenanceLies(listing, name, wanted)
+      : renderLegacyJson(listing, input, wanted.version, wanted.of === 'mirror-json' ? '/' : endpoint)
   return typeof drawn === 'string' ? { text: drawn, contentType: 'application/json' } : drawn
 }
 

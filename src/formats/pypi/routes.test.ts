@@ -13,7 +13,8 @@ import {
   type PackageName,
 } from '../../registry/names.ts'
 import { packFacts } from '../../registry/packed-facts.ts'
-import type { ReadableBlob, Upstream } from '../../registry/ports.ts'
+import type { ReadableBlob } from '../../registry/blob-store.ts'
+import type { Upstream } from '../../registry/ports.ts'
 import type { Scope } from '../../registry/scope.ts'
 import { createRegistry, type RequirePackageAction } from '../../registry/registry.ts'
 import { memoryBlobs } from '../../storage/blobs/memory.ts'
@@ -140,6 +141,7 @@ async function start(require: RequirePackageAction = async () => {}, limits: Upl
     onRetentionFailure: (error) => {
       throw error
     },
+    merge: () => Promise.reject(new Error('nothing is merged here')),
     require,
   })
   const scope: Scope = {

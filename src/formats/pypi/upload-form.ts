@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy'
 import { RegistryError } from '../../registry/errors.ts'
-import type { PendingBlob } from '../../registry/ports.ts'
+import type { PendingBlob } from '../../registry/blob-store.ts'
 
 /** In bytes. */
 export type UploadLimits = { readonly file: number; readonly field: number; readonly fields: number }

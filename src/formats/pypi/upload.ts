@@ -1,6 +1,6 @@
 import { RegistryError } from '../../registry/errors.ts'
 import type { PackageName } from '../../registry/names.ts'
-import type { Landed, PendingBlob } from '../../registry/ports.ts'
+import type { Landed, PendingBlob } from '../../registry/blob-store.ts'
 import type { Answer, RequestContext } from '../format.ts'
 import { checkArchive, type CheckedArchive, type Claimed } from './archive-check.ts'
 import type { AssetMetadata } from './asset-metadata.ts'

@@ -22,6 +22,7 @@ import { detachUserPolicyHandler } from './detach-user-policy.ts'
 import { disableWebhookHandler } from './disable-webhook.ts'
 import { enableWebhookHandler } from './enable-webhook.ts'
 import { explainPolicyHandler } from './explain-policy.ts'
+import { getPackageMergeHandler } from './get-package-merge.ts'
 import { getRepositorySettingsHandler } from './get-repository-settings.ts'
 import { getReservedPrefixesHandler } from './get-reserved-prefixes.ts'
 import { listAccessKeysHandler } from './list-access-keys.ts'
@@ -35,6 +36,7 @@ import { listRulesHandler } from './list-rules.ts'
 import { listUserPoliciesHandler } from './list-user-policies.ts'
 import { listUsersHandler } from './list-users.ts'
 import { listWebhooksHandler } from './list-webhooks.ts'
+import { putPackageMergeHandler } from './put-package-merge.ts'
 import { putRepositorySettingsHandler } from './put-repository-settings.ts'
 import { putReservedPrefixesHandler } from './put-reserved-prefixes.ts'
 import { refreshPackageHandler } from './refresh-package.ts'
@@ -88,6 +90,8 @@ export const adminHandlers: readonly Handler[] = [
   listUsersHandler,
   listWebhooksHandler,
   putReservedPrefixesHandler,
+  getPackageMergeHandler,
+  putPackageMergeHandler,
   getRepositorySettingsHandler,
   putRepositorySettingsHandler,
   refreshPackageHandler,

@@ -1,5 +1,6 @@
 import type { Hex } from '../../registry/model.ts'
-import type { BlobLedger, BlobStore, Clock } from '../../registry/ports.ts'
+import type { BlobStore } from '../../registry/blob-store.ts'
+import type { BlobLedger, Clock } from '../../registry/ports.ts'
 import { type StoredBlob, unreferencedFiles } from './ledger-walk.ts'
 
 // INVARIANT: the ledger alone decides what goes, and the file goes only while the ledger agrees (trash.ts has the races).

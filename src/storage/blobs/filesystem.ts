@@ -2,12 +2,12 @@ import { fstatSync } from 'node:fs'
 import promises, { type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Hex } from '../../registry/model.ts'
-import type { BlobStore, DigestAlgorithm, PendingBlob, ReadableBlob } from '../../registry/ports.ts'
+import type { BeginBlob, BlobStore, PendingBlob, ReadableBlob } from '../../registry/blob-store.ts'
 import { asRegistryError, unlessMissing } from './disk-errors.ts'
 import { type FileSystem, Layout, syncFolder } from './layout.ts'
 import { isLeftBehind } from './owned-files.ts'
 import { beginFile } from './pending-file.ts'
-import { requireRoom } from './room.ts'
+import { Room } from './room.ts'
 import { type Removal, type RemoveOptions, Trash } from './trash.ts'
 
 export type FilesystemOptions = {
@@ -57,20 +57,19 @@ class FilesystemBlobs implements BlobStore {
   readonly #layout: Layout
   readonly #trash: Trash
   readonly #now: () => number
+  readonly #room: Room
 
   constructor(fs: FileSystem, layout: Layout, trash: Trash, now: () => number) {
     this.#fs = fs
+    this.#room = new Room(layout.tmp)
     this.#layout = layout
     this.#trash = trash
     this.#now = now
   }
 
-  async begin({
-    digests = [],
-    size,
-  }: { digests?: readonly DigestAlgorithm[]; size?: number } = {}): Promise<PendingBlob> {
-    if (size !== undefined) await requireRoom(this.#layout.tmp, size)
-    return beginFile(this.#fs, this.#layout, this.#now, digests)
+  async begin({ digests = [], size, isReplaceable = false }: BeginBlob = {}): Promise<PendingBlob> {
+    if (size !== undefined) await this.#room.require(size)
+    return beginFile(this.#fs, this.#layout, this.#now, { digests, isReplaceable })
   }
 
   async open(sha256: Hex, expected?: { readonly size: number }): Promise<BlobFile | undefined> {

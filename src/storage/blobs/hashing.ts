@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createBLAKE2b } from 'hash-wasm'
 import type { Hex } from '../../registry/model.ts'
-import type { DigestAlgorithm, Landed } from '../../registry/ports.ts'
+import type { DigestAlgorithm, Landed } from '../../registry/blob-store.ts'
 
 export type Hashing = {
   update(chunk: Uint8Array): void

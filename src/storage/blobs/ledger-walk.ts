@@ -1,5 +1,6 @@
 import type { Hex } from '../../registry/model.ts'
-import type { BlobLedger, BlobRecord, BlobStore } from '../../registry/ports.ts'
+import type { BlobStore } from '../../registry/blob-store.ts'
+import type { BlobLedger, BlobRecord } from '../../registry/ports.ts'
 
 const PAGE = 500
 

@@ -1,5 +1,5 @@
 import type { Hex } from '../../registry/model.ts'
-import type { BlobStore, Landed, PendingBlob, ReadableBlob } from '../../registry/ports.ts'
+import type { BlobStore, Landed, PendingBlob, ReadableBlob } from '../../registry/blob-store.ts'
 import { type Hashing, startHashing } from './hashing.ts'
 
 type Stored = { readonly bytes: Uint8Array; readonly landedAt: number }

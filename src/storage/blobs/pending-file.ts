@@ -2,7 +2,7 @@ import { futimesSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Hex } from '../../registry/model.ts'
-import type { DigestAlgorithm, Landed, PendingBlob } from '../../registry/ports.ts'
+import type { BeginBlob, Landed, PendingBlob } from '../../registry/blob-store.ts'
 import { asRegistryError } from './disk-errors.ts'
 import { type Hashing, startHashing } from './hashing.ts'
 import type { FileSystem, Layout } from './layout.ts'
@@ -16,13 +16,14 @@ export async function beginFile(
   fs: FileSystem,
   layout: Layout,
   now: () => number,
-  digests: readonly DigestAlgorithm[],
+  { digests, isReplaceable }: Required<Pick<BeginBlob, 'digests' | 'isReplaceable'>>,
 ): Promise<PendingBlob> {
   const path = join(layout.tmp, `${ownedName()}.pending`)
   try {
     const hashing = await startHashing(digests)
     // Read too: whoever joins a download reads the file while it grows.
-    return new PendingFile(fs, layout, now, path, await fs.open(path, 'wx+', 0o600), hashing)
+    const handle = await fs.open(path, 'wx+', 0o600)
+    return new PendingFile(fs, layout, now, { path, handle, hashing, isReplaceable })
   } catch (error) {
     throw asRegistryError(error)
   }
@@ -37,6 +38,13 @@ function copied(bytes: Uint8Array, into: Uint8Array, position: number): number {
   return part.length
 }
 
+type Begun = {
+  readonly path: string
+  readonly handle: FileHandle
+  readonly hashing: Hashing
+  readonly isReplaceable: boolean
+}
+
 class PendingFile implements PendingBlob {
   readonly #fs: FileSystem
   readonly #layout: Layout
@@ -44,6 +52,7 @@ class PendingFile implements PendingBlob {
   readonly #path: string
   readonly #handle: FileHandle
   readonly #hashing: Hashing
+  readonly #isReplaceable: boolean
   /** Bytes in the file; behind them come the first `#gathered` ones of `#batch`. */
   #written = 0
   #batch: Buffer<ArrayBuffer> = Buffer.alloc(0)
@@ -56,10 +65,13 @@ class PendingFile implements PendingBlob {
   #finished: Promise<Landed> | undefined
   #committed: Promise<Landed> | undefined
   #isVisible = false
+  /** Its first name, in tmp/, is there beside the one that counts. */
+  #hasTwoNames = false
   #disposed: Promise<void> | undefined
 
-  constructor(fs: FileSystem, layout: Layout, now: () => number, path: string, handle: FileHandle, hashing: Hashing) {
+  constructor(fs: FileSystem, layout: Layout, now: () => number, { path, handle, hashing, isReplaceable }: Begun) {
     this.#fs = fs
+    this.#isReplaceable = isReplaceable
     this.#layout = layout
     this.#now = now
     this.#path = path
@@ -111,7 +123,8 @@ class PendingFile implements PendingBlob {
 
   /**
    * INVARIANT: a name under sha256/ always stands for whole, durable bytes, and a commit that resolved for a durable name:
-   * fsync of the file, then the rename, then fsync of its folder, in this order.
+   * fsync of the file, then the rename, then fsync of its folder, in this order. But for what is replaceable: that name is
+   * lost in a power cut, or its bytes are.
    */
   async #land(): Promise<Landed> {
     if (this.#disposed) throw new Error('A pending blob that was disposed of cannot be committed')
@@ -120,6 +133,7 @@ class PendingFile implements PendingBlob {
     return this.#orFail(async () => {
       // The last write may be long ago; synchronous, for it touches memory only and comes with the fsync.
       futimesSync(this.#handle.fd, this.#now() / 1000, this.#now() / 1000)
+      if (this.#isReplaceable && (await this.#landUnsynced(sha256))) return landed
       const folder = await this.#syncWhileOpening(sha256)
       try {
         // Over the same bytes too, if they are there: their collection may be under way, and the fresh mtime stops it (trash.ts).
@@ -133,6 +147,19 @@ class PendingFile implements PendingBlob {
       }
       return landed
     })
+  }
+
+  /** False where that name is taken, maybe by bytes that nobody can replace: they must not give way to these as they are. */
+  async #landUnsynced(sha256: Hex): Promise<boolean> {
+    await this.#layout.ensureFolders()
+    try {
+      await this.#fs.link(this.#path, this.#layout.fileOf(sha256))
+    } catch {
+      return false // Not all file systems have links, either.
+    }
+    this.#isVisible = true
+    this.#hasTwoNames = true
+    return true
   }
 
   /** The folder that the file will be in, opened while the disk is busy with the file. */
@@ -151,6 +178,7 @@ class PendingFile implements PendingBlob {
 
   async #dispose(): Promise<void> {
     await this.#committed?.catch(() => {}) // its caller is told
+    if (this.#hasTwoNames) this.#fs.unlink(this.#path).catch(() => {}) // the next start sweeps tmp/
     if (this.#isVisible) return closeBehind(this.#handle)
     // Failing to remove it costs room until the next start, which sweeps tmp/; the caller could do nothing about it.
     await this.#fs.unlink(this.#path).catch(() => {})

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { BlobStore } from '../../registry/ports.ts'
+import type { BlobStore } from '../../registry/blob-store.ts'
 import { memoryBlobs } from './memory.ts'
 import { keepSmallInMemory } from './small-in-memory.ts'
 import { chunksOf } from './verify.ts'

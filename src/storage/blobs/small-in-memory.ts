@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { ByteLru } from '../../registry/byte-lru.ts'
 import type { Hex } from '../../registry/model.ts'
-import type { BlobStore, ReadableBlob } from '../../registry/ports.ts'
+import type { BlobStore, ReadableBlob } from '../../registry/blob-store.ts'
 
 /** Nearly all files of npm packages are smaller, and seven in ten wheels: half of those are larger than 90 KB. */
 const LARGEST = 256 * 1024

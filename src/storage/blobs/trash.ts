@@ -11,7 +11,7 @@ export type RemoveOptions = { readonly evenIfFresh?: boolean }
 // How a blob's file goes, without ever taking bytes away that somebody is about to refer to.
 //
 // INVARIANT: whoever refers to a blob anew either lands its bytes first, which always renames a file with a fresh mtime over
-// the name and only then commits the reference; or commits a reference to a blob that the ledger knows as used. Either
+// the name (or makes the name, where there is none) and only then commits the reference; or commits a reference to a blob that the ledger knows as used. Either
 // commit clears the ledger's mark of condemnation. A removal takes these steps:
 //
 //   1. a file with a fresh mtime is left alone          somebody landed it and may not have committed yet

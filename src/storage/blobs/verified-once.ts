@@ -1,5 +1,5 @@
 import type { Hex } from '../../registry/model.ts'
-import type { BlobStore, Landed, PendingBlob } from '../../registry/ports.ts'
+import type { BlobStore, Landed, PendingBlob } from '../../registry/blob-store.ts'
 import { verifyBlob } from './verify.ts'
 
 /** What is remembered of one blob takes about 150 bytes. */

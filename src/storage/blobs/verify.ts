@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Hex } from '../../registry/model.ts'
-import type { BlobStore, ReadableBlob } from '../../registry/ports.ts'
+import type { BlobStore, ReadableBlob } from '../../registry/blob-store.ts'
 
 /** Larger reads than 256 KiB were slower when files were served that way. */
 const CHUNK_BYTES = 256 * 1024

@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { sql, type ExpressionBuilder, type ExpressionWrapper, type SqlBool } from 'kysely'
+import { sql, type ExpressionBuilder, type ExpressionWrapper, type InferResult, type SqlBool } from 'kysely'
 import type { Hex, Instant } from '../../registry/model.ts'
 import type { BlobLedger, BlobRecord } from '../../registry/ports.ts'
 import { FORGOTTEN } from './changes/indexes.ts'
 import { statement, type Row, type Statement } from './executor.ts'
 import type { Source } from './reads/source.ts'
 import type { Database, Queries } from './schema.ts'
+import { writtenOnce } from './written-once.ts'
 
 /** Rows dealt with between two turns of the event loop: about 30 ms on SQLite where each is condemned. */
 const BATCH = 200
@@ -60,7 +61,10 @@ export function blobLedger(source: Source): BlobLedger {
       ])
       return forgotten?.length === 1
     },
-    findBlob: async (sha256) => (await readRecords(source, (query) => query.where('sha256', '=', sha256)))[0],
+    async findBlob(sha256) {
+      const [row] = await executor.all(selectRecord(queries, { sha256 }))
+      return row && recordOf(row)
+    },
     listBlobs: (after, limit) =>
       readRecords(source, (query) =>
         query
@@ -73,22 +77,30 @@ export function blobLedger(source: Source): BlobLedger {
 
 type RecordQuery = ReturnType<typeof selectRecords>
 
-const selectRecords = ({ queries }: Source) =>
+const selectRecords = (queries: Queries) =>
   queries
     .selectFrom('blobs')
     .select(['sha256', 'size', 'last_used_at'])
     .select((eb) => eb.case().when(isPublished(eb)).then(eb.lit(0)).else(eb.lit(1)).end().as('cached_only'))
     .where((eb) => isReferenced(eb))
 
-async function readRecords(source: Source, narrow: (query: RecordQuery) => RecordQuery): Promise<BlobRecord[]> {
-  const rows = await source.executor.all(narrow(selectRecords(source)).compile())
-  return rows.map((row) => ({
-    sha256: row.sha256,
-    size: row.size,
-    lastUsedAt: row.last_used_at,
-    cachedOnly: row.cached_only === 1,
-  }))
+const selectRecord = writtenOnce((queries, { sha256 }: { readonly sha256: Hex }) =>
+  selectRecords(queries).where('sha256', '=', sha256),
+)
+
+async function readRecords(
+  { executor, queries }: Source,
+  narrow: (query: RecordQuery) => RecordQuery,
+): Promise<BlobRecord[]> {
+  return (await executor.all(narrow(selectRecords(queries)).compile())).map(recordOf)
 }
+
+const recordOf = (row: InferResult<RecordQuery>[number]): BlobRecord => ({
+  sha256: row.sha256,
+  size: row.size,
+  lastUsedAt: row.last_used_at,
+  cachedOnly: row.cached_only === 1,
+})
 
 async function touch({ executor, queries }: Source, used: Parameters<BlobLedger['touchBlobs']>[0]): Promise<void> {
   const latest = new Map<Hex, Instant>()
@@ -106,7 +118,7 @@ async function touch({ executor, queries }: Source, used: Parameters<BlobLedger[
       ),
     )
   for (let from = 0; from < statements.length; from += BATCH) {
-    await executor.transaction(statements.slice(from, from + BATCH))
+    await executor.transaction(statements.slice(from, from + BATCH), { isReplaceable: true })
     await nextTurn()
   }
 }

@@ -1,5 +1,6 @@
 import type { CompiledQuery } from 'kysely'
 import { RegistryError } from '../../registry/errors.ts'
+import type { CommitOptions } from '../../registry/ports.ts'
 
 /** Makes the error when it is needed: its stack costs more than the statement. */
 export type Refusal = () => RegistryError
@@ -17,8 +18,8 @@ export type Refusals = {
 /** One SQL statement of a commit, and what it must achieve for the commit to stand. */
 export type Statement = { readonly query: CompiledQuery; readonly refusals: Refusals }
 
-export const statement = (query: { compile(): CompiledQuery }, refusals: Refusals = {}): Statement => ({
-  query: query.compile(),
+export const statement = (query: CompiledQuery | { compile(): CompiledQuery }, refusals: Refusals = {}): Statement => ({
+  query: 'compile' in query ? query.compile() : query,
   refusals,
 })
 
@@ -39,8 +40,11 @@ export interface Session extends AsyncDisposable {
 export interface Executor extends AsyncDisposable {
   readonly dialect: 'sqlite' | 'postgres'
   all<R>(query: CompiledQuery<R>): Promise<R[]>
-  /** All statements in one durable transaction, or none where one is refused. Returns the rows of each. */
-  transaction(statements: readonly Statement[]): Promise<Row[][]>
+  /**
+   * All statements in one transaction, or none where one is refused. Returns the rows of each. Durable when it resolves, or, with
+   * `isReplaceable`, within a second.
+   */
+  transaction(statements: readonly Statement[], options?: CommitOptions): Promise<Row[][]>
   /** A query written by hand, with `?` for parameters, prepared once per connection: its first row. */
   prepare<R>(name: string, sql: string): (parameters: readonly unknown[]) => Promise<R | undefined>
   session(mode: 'write' | 'snapshot'): Promise<Session>

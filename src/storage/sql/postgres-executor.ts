@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { CompiledQuery } from 'kysely'
 import { DatabaseError, Pool, types, type CustomTypesConfig, type PoolClient, type QueryResult } from 'pg'
 import { RegistryError } from '../../registry/errors.ts'
+import type { CommitOptions } from '../../registry/ports.ts'
 import {
   bindable,
   refusalOf,
@@ -61,10 +62,10 @@ export class PostgresExecutor implements Executor {
    * READ COMMITTED is enough: each precondition is a unique key, a foreign key or a condition on a row that its own statement
    * locks, and PostgreSQL checks such a condition again once it has the lock. Deadlocks start over.
    */
-  async transaction(statements: readonly Statement[]): Promise<Row[][]> {
+  async transaction(statements: readonly Statement[], options: CommitOptions = {}): Promise<Row[][]> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#attempt(statements)
+        return await this.#attempt(statements, options)
       } catch (error) {
         if (attempt === ATTEMPTS || !isContention(error)) throw translate(error)
       }
@@ -112,13 +113,13 @@ export class PostgresExecutor implements Executor {
   }
 
   /** Two round trips: everything but the COMMIT is sent without waiting for answers. */
-  async #attempt(statements: readonly Statement[]): Promise<Row[][]> {
+  async #attempt(statements: readonly Statement[], { isReplaceable = false }: CommitOptions): Promise<Row[][]> {
     const texts = statements.map(({ query }) => ({ text: query.sql, values: bindable(query.parameters) }))
     const client = await this.#connect()
     let settled = false
     try {
       const [begun, ...outcomes] = await Promise.allSettled([
-        client.query('BEGIN'),
+        client.query(isReplaceable ? 'BEGIN; SET LOCAL synchronous_commit = off' : 'BEGIN'),
         ...texts.map((text) => client.query<Row>(text)),
       ])
       if (begun.status === 'rejected') throw begun.reason

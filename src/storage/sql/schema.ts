@@ -1,5 +1,5 @@
 import type { Generated, Kysely } from 'kysely'
-import type { Hex, Instant, Origin, Sealed, Switch, VersionStatus, Withdrawn } from '../../registry/model.ts'
+import type { Hex, Instant, MergeMode, Origin, Sealed, Switch, VersionStatus, Withdrawn } from '../../registry/model.ts'
 import type {
   AccountId,
   ConnectionName,
@@ -92,6 +92,8 @@ export type Database = {
     revision: string
   }
   names: { domain: DomainName; format: FormatId; package: PackageKey; owned: Bit; ingested: Bit }
+  merges: OfPackage & { mode: MergeMode }
+  merge_conflicts: OfPackage & { file: string; digest: string }
   packages: OfPackage & { publish: Switch; upstream: Switch; origin_is_explicit: Bit }
   versions: OfVersion & {
     status: VersionStatus
@@ -119,12 +121,16 @@ export type Database = {
     /** The version's, repeated so that the blob ledger need not join. */
     origin: Origin
     departure: Json | null
+    /** The connection that gave it, where sources were merged; null: the version's. */
+    entry_point: ConnectionName | null
   }
   tags: OfPackage & { tag: string; version: string }
   indexes: OfIndex & {
     revision: number
     fresh_until: Instant
     checked_at: Instant
+    /** When `revision` moved last. */
+    changed_at: Generated<Instant>
     /** The document was given up to make room. The row stays for its revision, which must never come again; readers see no index. */
     forgotten: Bit
     state: 'present' | 'absent'
@@ -199,8 +205,15 @@ export type Database = {
     response: string | null
   }
   failures: { key: string; at: Instant; count: number; expires_at: Instant }
-  package_counters: { domain: DomainName; format: FormatId; package: PackageKey; revision: number }
-  topology_counter: { id: 1; revision: number }
+  /** `moved_at`: when `revision` did. */
+  package_counters: {
+    domain: DomainName
+    format: FormatId
+    package: PackageKey
+    revision: number
+    moved_at: Generated<Instant>
+  }
+  topology_counter: { id: 1; revision: number; moved_at: Generated<Instant> }
 }
 
 /** Compiles queries for one database; it is connected to none. */
@@ -227,6 +240,8 @@ export const TABLES = {
   rules: { order: ['domain', 'id'] },
   resource_policies: { order: ['resource'] },
   names: { order: ['domain', 'format', 'package'] },
+  merges: { order: ['domain', 'repository', 'format', 'package'] },
+  merge_conflicts: { order: ['domain', 'repository', 'format', 'package', 'file', 'digest'] },
   packages: { order: ['domain', 'repository', 'format', 'package'] },
   versions: { order: ['domain', 'repository', 'format', 'package', 'version'] },
   assets: { order: ['domain', 'repository', 'format', 'package', 'version', 'file'] },

@@ -1,7 +1,9 @@
+import { open } from 'node:fs/promises'
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import type { CompiledQuery } from 'kysely'
 import { RegistryError } from '../../registry/errors.ts'
+import type { CommitOptions } from '../../registry/ports.ts'
 import {
   bindable,
   refusalOf,
@@ -18,6 +20,8 @@ type Prepared = Sqlite.Statement<unknown[], Row>
 /** Another process holds the write lock: waiting for it inside SQLite would stop this process's event loop, so that wait is short and ours goes on. */
 const BUSY_INSIDE_MS = 50
 const BUSY_AT_MOST_MS = 10_000
+/** What is committed without waiting for the disk waits for so long until somebody does. */
+const SYNC_BEHIND_MS = 500
 /** SQL texts differ only in how many names stand in a list, so this is never reached but by mistake. */
 const STATEMENTS_KEPT = 1_000
 /** Rows of an export between two turns of the event loop: about 2 ms. */
@@ -58,6 +62,9 @@ export class SqliteExecutor implements Executor {
   readonly #database: Sqlite.Database
   readonly #waitMs: number
   readonly #prepared = new Map<string, Prepared>()
+  /** As `connectSqlite` sets it. */
+  #syncs = true
+  #syncing: NodeJS.Timeout | undefined
 
   /** `waitMs`: how long to wait for other processes' writes before the answer is `busy`. */
   constructor(database: Sqlite.Database, { waitMs = BUSY_AT_MOST_MS }: { waitMs?: number } = {}) {
@@ -70,8 +77,9 @@ export class SqliteExecutor implements Executor {
   }
 
   /** INVARIANT: synchronous from BEGIN to COMMIT, so that no other query of this process can stand between them. */
-  async transaction(statements: readonly Statement[]): Promise<Row[][]> {
+  async transaction(statements: readonly Statement[], { isReplaceable = false }: CommitOptions = {}): Promise<Row[][]> {
     return waitWhileBusy(this.#waitMs, () => {
+      this.#syncAtCommit(!isReplaceable)
       this.#begin()
       try {
         const results = statements.map((statement) => this.#runStatement(statement))
@@ -91,11 +99,13 @@ export class SqliteExecutor implements Executor {
 
   async session(mode: 'write' | 'snapshot'): Promise<Session> {
     if (mode === 'snapshot') return this.#snapshot()
+    this.#syncAtCommit(true)
     await waitWhileBusy(this.#waitMs, () => this.#begin())
     return new SqliteSession(this.#database, () => this.#rollback())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#syncing)
     if (this.#database.open) this.#database.close()
   }
 
@@ -107,6 +117,26 @@ export class SqliteExecutor implements Executor {
     // The moment that a deferred transaction sees is that of its first read.
     copy.prepare('SELECT count(*) FROM sqlite_schema').get()
     return new SqliteSession(copy, () => copy.close())
+  }
+
+  /** Not within a transaction. The disk's answer to a commit keeps all else of this process waiting. */
+  #syncAtCommit(wanted: boolean): void {
+    if (wanted !== this.#syncs) {
+      this.#database.exec(wanted ? 'PRAGMA synchronous = FULL' : 'PRAGMA synchronous = NORMAL')
+      this.#syncs = wanted
+    }
+    if (!wanted && !this.#database.memory)
+      this.#syncing ??= setTimeout(() => void this.#syncLog(), SYNC_BEHIND_MS).unref()
+  }
+
+  /** Beside the event loop. Whatever fails here is made good by the next commit that waits for its sync. */
+  async #syncLog(): Promise<void> {
+    this.#syncing = undefined
+    try {
+      // SQLite locks the other two files: to close a descriptor of one of those would give its locks away.
+      await using log = await open(`${this.#database.name}-wal`, 'r+')
+      await log.datasync()
+    } catch {}
   }
 
   #begin(): void {

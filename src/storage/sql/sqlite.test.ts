@@ -6,11 +6,19 @@ import { promisify } from 'node:util'
 import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Change } from '../../registry/changes.ts'
-import type { AccountId } from '../../registry/names.ts'
+import type { Hex } from '../../registry/model.ts'
+import type {
+  AccountId,
+  ConnectionName,
+  DomainName,
+  FormatId,
+  PackageKey,
+  RepositoryName,
+} from '../../registry/names.ts'
 import { SCHEMA_NUMBER } from './migrations/migrate.ts'
 import { connectSqlite, SqliteExecutor } from './sqlite-executor.ts'
 import { openSqlite } from './sqlite.ts'
-import { openStore } from './store.ts'
+import { openStore, type SqlStore } from './store.ts'
 
 const run = promisify(execFile)
 const setting = (key: string, value = ''): Change => ({ change: 'create-setting', key, value })
@@ -23,6 +31,45 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
+describe('what a request asks of one package', () => {
+  /** How SQLite finds the rows of all that was asked. */
+  const plansOf = async (ask: (store: SqlStore) => Promise<unknown>): Promise<readonly string[]> => {
+    const database = await connectSqlite(file)
+    const executor = new SqliteExecutor(database)
+    await using store = await openStore(executor)
+    const plans: string[] = []
+    const all = executor.all.bind(executor)
+    executor.all = async (query) => {
+      const steps = database.prepare(`EXPLAIN QUERY PLAN ${query.sql}`).all(...query.parameters) as { detail: string }[]
+      plans.push(...steps.map(({ detail }) => detail))
+      return all(query)
+    }
+    await ask(store)
+    return plans
+  }
+  const [domain, format, key] = ['d' as DomainName, 'npm' as FormatId, 'thing' as PackageKey]
+  const repositories = ['main', 'store'] as RepositoryName[]
+  const connection = 'npmjs' as ConnectionName
+
+  it.each<[string, (store: SqlStore) => Promise<unknown>]>([
+    ['findName', (store) => store.findName(domain, format, key)],
+    ['findPackages', (store) => store.findPackages(domain, format, key)],
+    ['listVersions', (store) => store.listVersions(domain, repositories, format, key)],
+    ['listTags', (store) => store.listTags(domain, repositories, format, key)],
+    ['findAsset', (store) => store.findAsset(domain, repositories, format, key, 'thing-1.0.0.tgz')],
+    ['listRetained', (store) => store.listRetained(connection, format, key)],
+    ['findIndex', (store) => store.findIndex(connection, format, key)],
+    ['findSideCar', (store) => store.findSideCar(connection, format, key, 'thing-1.0.0.whl')],
+    ['listDerivedSideCars', (store) => store.listDerivedSideCars(connection, format, key)],
+    ['findBlob', (store) => store.findBlob('0'.repeat(64) as Hex)],
+  ])('is found by its name or its digest, however many there are: %s', async (_, ask) => {
+    const plans = await plansOf(ask)
+    expect(plans).not.toEqual([])
+    for (const step of plans.filter((each) => /^(SEARCH|SCAN)/.test(each)))
+      expect(step).toMatch(/^SEARCH (domains |.*(package|sha256)=)/)
+  })
+})
+
 describe('a SQLite file', () => {
   it('is opened so that an acknowledged commit survives a power cut', async () => {
     const database = await connectSqlite(file)
@@ -32,6 +79,22 @@ describe('a SQLite file', () => {
     expect(pragma('foreign_keys')).toBe(1)
     expect(pragma('mmap_size')).toBe(0)
     database.close()
+  })
+
+  it('waits for the disk at each commit, but for what can be had again', async () => {
+    const database = await connectSqlite(file)
+    await using store = await openStore(new SqliteExecutor(database))
+    const synced = () => database.pragma('synchronous', { simple: true }) === 2
+    await store.commit([setting('replaceable')], { isReplaceable: true })
+    expect(synced()).toBe(false)
+    await store.commit([setting('lasting')])
+    expect(synced()).toBe(true)
+    await store.commit([setting('replaceable again')], { isReplaceable: true })
+    expect(synced()).toBe(false)
+    // A refused one leaves no traces in how the next is committed.
+    await expect(store.commit([setting('lasting')])).rejects.toMatchObject({ code: 'conflict' })
+    expect(synced()).toBe(true)
+    expect(await store.findSetting('replaceable again')).toBe('')
   })
 
   it('and what stands beside it can be read by its owner alone', async () => {

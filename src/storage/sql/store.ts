@@ -46,7 +46,7 @@ export async function openStore(
       ...deliveryQueue(source),
       ...failureLedger(source),
       ...portable(source),
-      commit: (changes) => commitChanges(source, changes),
+      commit: (changes, options) => commitChanges(source, changes, options),
       async ping() {
         await executor.all(queries.selectFrom('topology_counter').select('revision').compile())
       },

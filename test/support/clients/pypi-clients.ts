@@ -18,6 +18,7 @@ const PROGRAMS = {
   pipenv: ['pipenv'],
   hatch: ['hatch'],
   'pip-tools': ['pip-compile', 'pip-sync'],
+  bandersnatch: ['bandersnatch'],
 } as const satisfies Record<string, readonly string[]>
 
 export type PypiClientName = keyof typeof PROGRAMS

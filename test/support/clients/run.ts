@@ -9,6 +9,9 @@ export type Finished = {
   readonly stderr: string
 }
 
+/** What a client said: it breaks lines where its window ends. */
+export const oneLine = (said: string): string => said.replaceAll(/[\s│╰─▶×]+/g, ' ')
+
 export type RunOptions = {
   readonly cwd: string
   /** The whole environment; nothing is inherited. */

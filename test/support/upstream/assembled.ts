@@ -1,9 +1,10 @@
 import { createOutbound, type OutboundOptions } from '../../../src/outbound/outbound.ts'
+import { decodeAtOnce } from '../../../src/registry/decode-at-once.ts'
 import type { Ecosystem, ParsedIndex, ReceivedIndex } from '../../../src/registry/ecosystem.ts'
 import { UNLIMITED, type Connection, type IndexFile } from '../../../src/registry/model.ts'
 import { packageName, type ConnectionName, type FormatId, type PackageName } from '../../../src/registry/names.ts'
 import { packIndex } from '../../../src/registry/pack-index.ts'
-import type { BlobStore, ReadableBlob } from '../../../src/registry/ports.ts'
+import type { BlobStore, ReadableBlob } from '../../../src/registry/blob-store.ts'
 import { memoryBlobs } from '../../../src/storage/blobs/memory.ts'
 import { openSqlite } from '../../../src/storage/sql/sqlite.ts'
 import type { Observation } from '../../../src/upstream/ask.ts'
@@ -62,9 +63,10 @@ export const pypiFile = (
 
 const readJsonIndex: ReadIndex = async (_format, received, _name, known) => packIndex(parseJson(received), known)
 
-export function parseJson({ pieces }: ReceivedIndex): ParsedIndex {
-  const document = Buffer.concat(pieces)
-  const parsed = JSON.parse(document.toString()) as {
+export function parseJson({ pieces, coding, maxBytes }: ReceivedIndex): ParsedIndex {
+  const document = decodeAtOnce(pieces, coding, maxBytes)
+  if (!document) throw new Error(`it has more than ${maxBytes} bytes`)
+  const parsed = JSON.parse(Buffer.from(document).toString()) as {
     versions: object
     meta?: Record<string, unknown>
   }
@@ -72,6 +74,7 @@ export function parseJson({ pieces }: ReceivedIndex): ParsedIndex {
   const serial = parsed.meta?.['_last-serial']
   return {
     document,
+    model: parsed,
     facts: {
       versions: versions.map((version) => ({ version, publishedAt: null, license: null })),
       files: [],
@@ -110,7 +113,7 @@ export async function assembleUpstream(
 ): Promise<Assembled> {
   let ahead = 0
   const clock = { now: () => Date.now() + ahead, advance: (ms: number) => void (ahead += ms) }
-  const store = await openSqlite(':memory:')
+  const store = await openSqlite(':memory:', { clock })
   const blobs = options.blobs ?? memoryBlobs()
   const observed: Observation[] = []
   const mismatches: string[] = []

@@ -1,11 +1,13 @@
 import type { Change, ChangeKind } from '../../../registry/changes.ts'
-import type { Clock } from '../../../registry/ports.ts'
+import type { Instant } from '../../../registry/model.ts'
+import type { Clock, CommitOptions } from '../../../registry/ports.ts'
 import { statement, type Executor, type Statement } from '../executor.ts'
 import type { Queries } from '../schema.ts'
 import { deliveryChanges } from './deliveries.ts'
 import { eventChanges } from './events.ts'
 import { identityChanges, installationChanges } from './identities.ts'
 import { indexChanges } from './indexes.ts'
+import { mergeChanges } from './merges.ts'
 import { packageChanges } from './packages.ts'
 import type { PackageCounter, Plan, Plans } from './plan.ts'
 import { resourcePolicyChanges } from './resource-policies.ts'
@@ -21,6 +23,7 @@ const PLANS: Plans<ChangeKind> = {
   ...topologyChanges,
   ...resourcePolicyChanges,
   ...packageChanges,
+  ...mergeChanges,
   ...indexChanges,
   ...eventChanges,
   ...webhookChanges,
@@ -37,11 +40,12 @@ const planOf = (change: Change): Plan<Change> => PLANS[change.change] as Plan<Ch
 export async function commitChanges(
   { executor, queries, clock }: { executor: Executor; queries: Queries; clock: Clock },
   changes: readonly Change[],
+  options: CommitOptions = {},
 ): Promise<void> {
   if (changes.length === 0) return
   const now = clock.now()
   const planned = await Promise.all(inStages(changes).map((change) => planOf(change).statements(queries, change, now)))
-  await executor.transaction([...moveCounters(queries, changes), ...planned.flat()])
+  await executor.transaction([...moveCounters(queries, changes, now), ...planned.flat()], options)
 }
 
 /** In its order, but for announcements and the deliveries of what this very commit announces. */
@@ -59,7 +63,7 @@ function inStages(changes: readonly Change[]): readonly Change[] {
   return [...plain, ...announcements, ...deliveries]
 }
 
-function moveCounters(queries: Queries, changes: readonly Change[]): Statement[] {
+function moveCounters(queries: Queries, changes: readonly Change[], now: Instant): Statement[] {
   let topology = false
   const packages = new Map<string, PackageCounter>()
   for (const change of changes) {
@@ -72,22 +76,22 @@ function moveCounters(queries: Queries, changes: readonly Change[]): Statement[]
   }
   const inOneOrder = [...packages].toSorted(([a], [b]) => (a < b ? -1 : 1))
   return [
-    ...(topology ? [moveTopology(queries)] : []),
-    ...inOneOrder.map(([, counter]) => movePackage(queries, counter)),
+    ...(topology ? [moveTopology(queries, now)] : []),
+    ...inOneOrder.map(([, counter]) => movePackage(queries, counter, now)),
   ]
 }
 
-const moveTopology = (queries: Queries): Statement =>
-  statement(queries.updateTable('topology_counter').set((eb) => ({ revision: eb('revision', '+', 1) })))
+const moveTopology = (queries: Queries, now: Instant): Statement =>
+  statement(queries.updateTable('topology_counter').set((eb) => ({ revision: eb('revision', '+', 1), moved_at: now })))
 
-const movePackage = (queries: Queries, { domain, format, key }: PackageCounter): Statement =>
+const movePackage = (queries: Queries, { domain, format, key }: PackageCounter, now: Instant): Statement =>
   statement(
     queries
       .insertInto('package_counters')
-      .values({ domain, format, package: key, revision: 1 })
+      .values({ domain, format, package: key, revision: 1, moved_at: now })
       .onConflict((it) =>
         it
           .columns(['domain', 'format', 'package'])
-          .doUpdateSet((eb) => ({ revision: eb('package_counters.revision', '+', 1) })),
+          .doUpdateSet((eb) => ({ revision: eb('package_counters.revision', '+', 1), moved_at: now })),
       ),
   )

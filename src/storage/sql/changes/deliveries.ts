@@ -4,6 +4,7 @@ import type { Instant } from '../../../registry/model.ts'
 import type { DeliveryAttempt, DeliveryOutcome } from '../../../registry/webhooks.ts'
 import { statement, type Refusals, type Statement } from '../executor.ts'
 import type { Queries } from '../schema.ts'
+import { writtenOnce } from '../written-once.ts'
 import { conflict, exists, missing, type Plans } from './plan.ts'
 
 /** Spelled out and no parameters: only then do the indexes of what is pending, or is not delivered, apply. */
@@ -17,10 +18,9 @@ export const deliveryChanges: Plans<
     moves: 'none',
     statements: (queries, { event, deliveries, at }) => [
       eventMustExist(queries, event),
-      statement(
-        queries.updateTable('events').set({ state: 'done' }).where('id', '=', event).where('state', '=', PENDING),
-        { none: conflict(`The event ${event} was sent on its way already`, event) },
-      ),
+      statement(finishEvent(queries, { event }), {
+        none: conflict(`The event ${event} was sent on its way already`, event),
+      }),
       ...deliveries.map((delivery) =>
         insertDelivery(queries, { ...delivery, event, at, evenIfDisabled: false }, { reference: deletedMeanwhile }),
       ),
@@ -107,8 +107,18 @@ const standingAfter = (outcome: DeliveryOutcome) => ({
   due_at: outcome.state === 'pending' ? outcome.dueAt : null,
 })
 
+// Each event runs these, though nobody may listen to it.
+
+const selectEvent = writtenOnce((queries, { event }: { readonly event: string }) =>
+  queries.selectFrom('events').select('id').where('id', '=', event),
+)
+
+const finishEvent = writtenOnce((queries, { event }: { readonly event: string }) =>
+  queries.updateTable('events').set({ state: 'done' }).where('id', '=', event).where('state', '=', PENDING),
+)
+
 const eventMustExist = (queries: Queries, event: string): Statement =>
-  statement(queries.selectFrom('events').select('id').where('id', '=', event), { none: missing('The event', event) })
+  statement(selectEvent(queries, { event }), { none: missing('The event', event) })
 
 /** Between the two statements that look for the webhook. Trying again finds it gone. */
 const deletedMeanwhile = () =>

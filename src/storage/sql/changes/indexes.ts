@@ -1,8 +1,10 @@
-import type { Instant } from '../../../registry/model.ts'
+import type { Insertable } from 'kysely'
+import type { Instant, PackedFacts } from '../../../registry/model.ts'
 import type { ConnectionName, FormatId, PackageKey } from '../../../registry/names.ts'
 import { statement, type Statement } from '../executor.ts'
-import type { Queries } from '../schema.ts'
-import { registerBlob, releaseBlobs } from './blobs.ts'
+import type { Database, Queries } from '../schema.ts'
+import { writtenOnce } from '../written-once.ts'
+import { registerBlob, releaseBlobs, updateReleased } from './blobs.ts'
 import type { ChangeOf, Plans } from './plan.ts'
 
 const KEY = ['connection', 'format', 'package'] as const
@@ -10,16 +12,13 @@ const KEY = ['connection', 'format', 'package'] as const
 export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car' | 'drop-side-car'> = {
   'put-index': {
     moves: 'none',
-    statements: (queries, change) => {
+    statements: (queries, change, now) => {
       const { index } = change
-      const replaced = queries
-        .selectFrom('indexes')
-        .select('document_sha256')
-        .where((eb) => eb.and({ connection: index.connection, format: index.format, package: index.key }))
+      const at = { connection: index.connection, format: index.format, package: index.key }
       return [
-        releaseBlobs(queries, replaced, index.checkedAt),
+        statement(releaseDocument(queries, { ...at, at: index.checkedAt })),
         ...(index.document ? [registerBlob(queries, index.document, index.checkedAt)] : []),
-        putIndex(queries, change),
+        putIndex(queries, change, now),
         putFacts(queries, change),
       ]
     },
@@ -47,7 +46,7 @@ export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car' | 
           .values({ connection, format, package: key, file, sha256, size, derived_from: derivedFrom })
           .onConflict((it) => it.columns([...KEY, 'file']).doUpdateSet({ sha256, size, derived_from: derivedFrom })),
       ),
-      ...(derivedFrom === null ? [] : [moveRevision(queries, { connection, format, package: key })]),
+      ...(derivedFrom === null ? [] : [moveRevision(queries, { connection, format, package: key }, now)]),
     ],
   },
   'drop-side-car': {
@@ -55,7 +54,7 @@ export const indexChanges: Plans<'put-index' | 'touch-index' | 'put-side-car' | 
     statements: (queries, { connection, format, key, file }, now) => [
       releaseSideCar(queries, { connection, format, package: key, file }, now),
       statement(queries.deleteFrom('side_cars').where((eb) => eb.and({ connection, format, package: key, file }))),
-      moveRevision(queries, { connection, format, package: key }),
+      moveRevision(queries, { connection, format, package: key }, now),
     ],
   },
 }
@@ -73,44 +72,62 @@ const releaseSideCar = (queries: Queries, at: OfIndex & { readonly file: string 
   )
 
 /** Answers that were made from the index are made anew: they say which side-cars there are. */
-const moveRevision = (queries: Queries, at: OfIndex): Statement =>
+const moveRevision = (queries: Queries, at: OfIndex, now: Instant): Statement =>
   statement(
     queries
       .updateTable('indexes')
-      .set((eb) => ({ revision: eb('revision', '+', 1) }))
+      .set((eb) => ({ revision: eb('revision', '+', 1), changed_at: now }))
       .where((eb) => eb.and(at)),
   )
 
-function putIndex(queries: Queries, { index }: ChangeOf<'put-index'>): Statement {
-  const columns = {
-    fresh_until: index.freshUntil,
-    checked_at: index.checkedAt,
-    forgotten: 0 as const,
-    state: index.state,
-    document_sha256: index.document?.sha256 ?? null,
-    document_size: index.document?.size ?? null,
-    etag: index.etag,
-    last_modified: index.lastModified,
-  }
-  return statement(
+const releaseDocument = writtenOnce((queries, { at, ...of }: OfIndex & { readonly at: Instant }) => {
+  const replaced = queries
+    .selectFrom('indexes')
+    .select('document_sha256')
+    .where((eb) => eb.and(of))
+  return updateReleased(queries, replaced, at)
+})
+
+const upsertIndex = writtenOnce(
+  (queries, { connection, format, package: name, ...columns }: Omit<Insertable<Database['indexes']>, 'revision'>) =>
     queries
       .insertInto('indexes')
-      .values({ connection: index.connection, format: index.format, package: index.key, revision: 1, ...columns })
+      .values({ connection, format, package: name, revision: 1, ...columns })
       .onConflict((it) =>
         it.columns(KEY).doUpdateSet((eb) => ({ ...columns, revision: eb('indexes.revision', '+', 1) })),
       ),
+)
+
+const putIndex = (queries: Queries, { index }: ChangeOf<'put-index'>, now: Instant): Statement =>
+  statement(
+    upsertIndex(queries, {
+      connection: index.connection,
+      format: index.format,
+      package: index.key,
+      fresh_until: index.freshUntil,
+      checked_at: index.checkedAt,
+      changed_at: now,
+      forgotten: 0,
+      state: index.state,
+      document_sha256: index.document?.sha256 ?? null,
+      document_size: index.document?.size ?? null,
+      etag: index.etag,
+      last_modified: index.lastModified,
+    }),
   )
-}
+
+const upsertFacts = writtenOnce((queries, { facts, ...of }: OfIndex & { readonly facts: PackedFacts }) =>
+  queries
+    .insertInto('index_facts')
+    .values({ ...of, facts })
+    .onConflict((it) => it.columns(KEY).doUpdateSet({ facts })),
+)
 
 function putFacts(queries: Queries, { index, facts }: ChangeOf<'put-index'>): Statement {
-  const key = { connection: index.connection, format: index.format, package: index.key }
-  if (facts === null) return statement(queries.deleteFrom('index_facts').where((eb) => eb.and(key)))
-  return statement(
-    queries
-      .insertInto('index_facts')
-      .values({ ...key, facts })
-      .onConflict((it) => it.columns(KEY).doUpdateSet({ facts })),
-  )
+  const of = { connection: index.connection, format: index.format, package: index.key }
+  return facts === null
+    ? statement(queries.deleteFrom('index_facts').where((eb) => eb.and(of)))
+    : statement(upsertFacts(queries, { ...of, facts }))
 }
 
 /** What remains of an index that is given up: its revision. */

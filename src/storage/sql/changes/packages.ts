@@ -1,8 +1,10 @@
 import type { PackageAt, VersionAt } from '../../../registry/changes.ts'
 import type { Asset, PackageVersion } from '../../../registry/model.ts'
+import type { Insertable } from 'kysely'
 import { packageNameOfKey, displayName } from '../../../registry/names.ts'
 import { statement, type Refusals, type Statement } from '../executor.ts'
-import type { Queries } from '../schema.ts'
+import type { Database, Queries } from '../schema.ts'
+import { writtenOnce } from '../written-once.ts'
 import { registerBlob } from './blobs.ts'
 import { conflict, exists, missing, type PackageCounter, type Plans } from './plan.ts'
 
@@ -54,31 +56,18 @@ export const packageChanges: Plans<
   'ingest-name': {
     moves: 'none',
     statements: (queries, change) => [
-      statement(
-        queries
-          .insertInto('names')
-          .values({ ...ofName(change), owned: 0, ingested: 1 })
-          .onConflict((it) => {
-            const ingest = it.columns(['domain', 'format', 'package']).doUpdateSet({ ingested: 1 })
-            return change.evenIfOwned ? ingest : ingest.where('names.owned', '=', 0)
-          }),
-        {
-          none: conflict(`${shown(change)} belongs to the domain ${change.domain}`, shown(change), 'package'),
-          reference: missing('The domain', change.domain, 'domain'),
-        },
-      ),
+      statement((change.evenIfOwned ? ingestName : ingestFreeName)(queries, ofName(change)), {
+        none: conflict(`${shown(change)} belongs to the domain ${change.domain}`, shown(change), 'package'),
+        reference: missing('The domain', change.domain, 'domain'),
+      }),
     ],
   },
   'ensure-package': {
     moves: 'none',
-    statements: (queries, { at, origin }) => [
-      statement(
-        queries
-          .insertInto('packages')
-          .values({ ...ofPackage(at), ...origin, origin_is_explicit: 0 })
-          .onConflict((it) => it.doNothing()),
-        { reference: missing('The repository', at.repository, 'repository') },
-      ),
+    statements: (queries, { at, origin: { publish, upstream } }) => [
+      statement(ensurePackage(queries, { ...ofPackage(at), publish, upstream }), {
+        reference: missing('The repository', at.repository, 'repository'),
+      }),
     ],
   },
   'set-origin': {
@@ -182,8 +171,45 @@ const versionMustExist = (at: VersionAt): Refusals => ({
   reference: missing('The version', shownVersion(at), 'package-version'),
 })
 
+// Each file that is fetched runs these, and each that is published most of them.
+
+type NameColumns = ReturnType<typeof ofName>
+type VersionColumns = Insertable<Database['versions']>
+type AssetColumns = Omit<Insertable<Database['assets']>, 'origin'>
+
+const ingest = (queries: Queries, of: NameColumns) =>
+  queries.insertInto('names').values({ ...of, owned: 0, ingested: 1 })
+
+const ingestName = writtenOnce((queries, of: NameColumns) =>
+  ingest(queries, of).onConflict((it) => it.columns(['domain', 'format', 'package']).doUpdateSet({ ingested: 1 })),
+)
+
+const ingestFreeName = writtenOnce((queries, of: NameColumns) =>
+  ingest(queries, of).onConflict((it) =>
+    it.columns(['domain', 'format', 'package']).doUpdateSet({ ingested: 1 }).where('names.owned', '=', 0),
+  ),
+)
+
+const ensurePackage = writtenOnce((queries, of: Omit<Insertable<Database['packages']>, 'origin_is_explicit'>) =>
+  queries
+    .insertInto('packages')
+    .values({ ...of, origin_is_explicit: 0 })
+    .onConflict((it) => it.doNothing()),
+)
+
+const versionRow = writtenOnce((queries, columns: VersionColumns) => queries.insertInto('versions').values(columns))
+
+const assetRow = writtenOnce((queries, columns: AssetColumns) => {
+  const { domain, repository, format, package: name, version } = columns
+  const origin = queries
+    .selectFrom('versions')
+    .select('origin')
+    .where((eb) => eb.and({ domain, repository, format, package: name, version }))
+  return queries.insertInto('assets').values({ ...columns, origin })
+})
+
 function insertVersion(queries: Queries, version: Omit<PackageVersion, 'assets'>): Statement {
-  const query = queries.insertInto('versions').values({
+  const query = versionRow(queries, {
     ...ofVersion(version),
     status: version.status,
     revision: version.revision,
@@ -202,11 +228,7 @@ function insertVersion(queries: Queries, version: Omit<PackageVersion, 'assets'>
 
 function insertAsset(queries: Queries, at: VersionAt, asset: Asset): Statement[] {
   const { digests, sideCar } = asset
-  const origin = queries
-    .selectFrom('versions')
-    .select('origin')
-    .where((eb) => eb.and(ofVersion(at)))
-  const query = queries.insertInto('assets').values({
+  const query = assetRow(queries, {
     ...ofVersion(at),
     file: asset.file,
     size: asset.size,
@@ -221,7 +243,7 @@ function insertAsset(queries: Queries, at: VersionAt, asset: Asset): Statement[]
     side_car_size: sideCar?.size ?? null,
     metadata: asset.metadata,
     departure: asset.departure ? JSON.stringify(asset.departure) : null,
-    origin,
+    entry_point: asset.entryPoint ?? null,
   })
   return [
     registerBlob(queries, { sha256: digests.sha256, size: asset.size }, asset.createdAt),

@@ -7,6 +7,8 @@ import { rolesPoliciesWebhooks } from './0002-roles-policies-webhooks.ts'
 import { repositorySettings } from './0003-repository-settings.ts'
 import { connectionLimits } from './0004-connection-limits.ts'
 import { derivedSideCars } from './0005-derived-side-cars.ts'
+import { merges } from './0006-merges.ts'
+import { timesOfChanges } from './0007-times-of-changes.ts'
 import { WORDS, type Migration } from './migration.ts'
 
 /** In order; numbers count up from 1. */
@@ -16,6 +18,8 @@ export const MIGRATIONS: readonly Migration[] = [
   repositorySettings,
   connectionLimits,
   derivedSideCars,
+  merges,
+  timesOfChanges,
 ]
 
 const latest = (migrations: readonly Migration[]): number => migrations.at(-1)?.number ?? 0

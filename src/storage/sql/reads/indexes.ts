@@ -1,53 +1,73 @@
 import { ByteLru } from '../../../registry/byte-lru.ts'
 import type { Hex, KeptSideCar, PackedFacts } from '../../../registry/model.ts'
+import type { ConnectionName, FormatId, PackageKey } from '../../../registry/names.ts'
 import type { IndexReads } from '../../../registry/ports.ts'
+import { writtenOnce } from '../written-once.ts'
 import type { Source } from './source.ts'
 
 /** Unpacked facts take about ten times what they take packed; this bounds the latter. */
 const MOST_PACKED_BYTES = 2_000_000
 
-// Resolvers ask for the metadata of one wheel after the other: written by hand, as the revision's query is.
-const SIDE_CAR = `
-  SELECT file, sha256, size, derived_from FROM side_cars
-  WHERE connection = ? AND format = ? AND package = ? AND file = ?`
+type Kept = { readonly revision: number; readonly facts: PackedFacts }
+
+/** Revisions begin at 1. */
+const NEVER = 0
+
+type OfIndex = { readonly connection: ConnectionName; readonly format: FormatId; readonly key: PackageKey }
+
+const ofIndex = ({ connection, format, key }: OfIndex) => ({ connection, format, package: key })
+
+// With its facts, unless they are those of the revision that is known: they are large, and often asked for. A subquery, as in revision.ts.
+const selectIndex = writtenOnce((queries, { known, ...of }: OfIndex & { readonly known: number }) =>
+  queries
+    .selectFrom('indexes')
+    .selectAll()
+    .select((eb) =>
+      eb
+        .selectFrom('index_facts')
+        .select('facts')
+        .whereRef('index_facts.connection', '=', 'indexes.connection')
+        .whereRef('index_facts.format', '=', 'indexes.format')
+        .whereRef('index_facts.package', '=', 'indexes.package')
+        .where('indexes.revision', '<>', known)
+        .as('facts'),
+    )
+    .where((eb) => eb.and({ ...ofIndex(of), forgotten: 0 })),
+)
+
+const selectSideCar = writtenOnce((queries, { file, ...of }: OfIndex & { readonly file: string }) =>
+  queries
+    .selectFrom('side_cars')
+    .select(['file', 'sha256', 'size', 'derived_from'])
+    .where((eb) => eb.and({ ...ofIndex(of), file })),
+)
+
+const selectDerived = writtenOnce((queries, of: OfIndex) =>
+  queries
+    .selectFrom('side_cars')
+    .select(['file', 'sha256', 'size', 'derived_from'])
+    .where((eb) => eb.and(ofIndex(of)))
+    .where('derived_from', 'is not', null)
+    .orderBy('file'),
+)
 
 export function indexReads({ executor, queries }: Source): IndexReads {
-  // Not before it is needed: SQLite looks for its columns at once, and they may not be there yet while tables are brought up to date.
-  let readSideCar: ReturnType<typeof executor.prepare<Row>> | undefined
   // The same facts are the same object each time: what was unpacked of them is known by it (packed-facts.ts).
-  const kept = new ByteLru<PackedFacts>(MOST_PACKED_BYTES)
-  const same = (revisionOf: string, facts: PackedFacts): PackedFacts => {
-    const known = kept.get(revisionOf)
-    if (known) return known
+  const kept = new ByteLru<Kept>(MOST_PACKED_BYTES)
+  const keep = (of: string, revision: number, facts: PackedFacts): PackedFacts => {
     // Of its own memory: a driver's may be a view of much more, all of which would be kept, and cross to other threads.
     const own = new Uint8Array(facts)
-    kept.set(revisionOf, own, own.byteLength)
+    kept.set(of, { revision, facts: own }, own.byteLength)
     return own
   }
   return {
     async findIndex(connection, format, key) {
-      const [row] = await executor.all(
-        queries
-          .selectFrom('indexes')
-          .leftJoin('index_facts', (join) =>
-            join
-              .onRef('index_facts.connection', '=', 'indexes.connection')
-              .onRef('index_facts.format', '=', 'indexes.format')
-              .onRef('index_facts.package', '=', 'indexes.package'),
-          )
-          .selectAll('indexes')
-          .select('index_facts.facts')
-          .where((eb) =>
-            eb.and({
-              'indexes.connection': connection,
-              'indexes.format': format,
-              'indexes.package': key,
-              'indexes.forgotten': 0,
-            }),
-          )
-          .compile(),
-      )
+      const of = `${connection} ${format} ${key}`
+      const known = kept.get(of)
+      const asked = { connection, format, key, known: known?.revision ?? NEVER }
+      const [row] = await executor.all(selectIndex(queries, asked))
       if (!row) return undefined
+      const facts = row.revision === known?.revision ? known.facts : row.facts && keep(of, row.revision, row.facts)
       return {
         connection,
         format,
@@ -57,7 +77,7 @@ export function indexReads({ executor, queries }: Source): IndexReads {
           row.document_sha256 === null || row.document_size === null
             ? null
             : { sha256: row.document_sha256, size: row.document_size },
-        facts: row.facts && same(`${connection} ${format} ${key} ${row.revision}`, row.facts),
+        facts,
         etag: row.etag,
         lastModified: row.last_modified,
         checkedAt: row.checked_at,
@@ -66,20 +86,11 @@ export function indexReads({ executor, queries }: Source): IndexReads {
       }
     },
     async findSideCar(connection, format, key, file) {
-      readSideCar ??= executor.prepare<Row>('granary_side_car', SIDE_CAR)
-      const row = await readSideCar([connection, format, key, file])
+      const [row] = await executor.all(selectSideCar(queries, { connection, format, key, file }))
       return row && sideCarOf(row)
     },
     async listDerivedSideCars(connection, format, key) {
-      const rows = await executor.all(
-        queries
-          .selectFrom('side_cars')
-          .select(['file', 'sha256', 'size', 'derived_from'])
-          .where((eb) => eb.and({ connection, format, package: key }))
-          .where('derived_from', 'is not', null)
-          .orderBy('file')
-          .compile(),
-      )
+      const rows = await executor.all(selectDerived(queries, { connection, format, key }))
       return rows.map(sideCarOf)
     },
   }

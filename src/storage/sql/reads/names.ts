@@ -54,6 +54,42 @@ export function nameReads({ executor, queries }: Source): NameReads {
         withdrawn: row.departure !== null && isWithdrawn(row.departure),
       }))
     },
+    async readTopologyMove() {
+      const [row] = await executor.all(queries.selectFrom('topology_counter').select('moved_at').compile())
+      return row?.moved_at ?? 0
+    },
+    // Names one by one, and not from the first to the last: between two that are here an index may have thousands that were only looked at.
+    async listMoves(domain, format, { names, repositories, connections }) {
+      const counters = queries
+        .selectFrom('package_counters')
+        .select(['package', 'moved_at'])
+        .where((eb) => eb.and({ domain, format }))
+        .where('package', 'in', names)
+      const firsts = queries
+        .selectFrom('versions')
+        .select((eb) => ['package', eb.fn.min('created_at').as('first_at')])
+        .where((eb) => eb.and({ domain, format, status: 'Published' }))
+        .where('repository', 'in', repositories)
+        .where('package', 'in', names)
+        .groupBy('package')
+      const indexes = queries
+        .selectFrom('indexes')
+        .select(['package', 'changed_at', 'checked_at'])
+        .where('connection', 'in', connections)
+        .where('format', '=', format)
+        .where('package', 'in', names)
+      const [moved, began, changed] = await Promise.all([
+        executor.all(counters.compile()),
+        executor.all(firsts.compile()),
+        // PostgreSQL takes no empty list.
+        connections.length === 0 ? [] : executor.all(indexes.compile()),
+      ])
+      return [
+        ...moved.map((row) => ({ key: row.package, at: row.moved_at, checkedAt: null })),
+        ...began.map((row) => ({ key: row.package, at: row.first_at, checkedAt: null })),
+        ...changed.map((row) => ({ key: row.package, at: row.changed_at, checkedAt: row.checked_at })),
+      ]
+    },
   }
 }
 

@@ -6,10 +6,120 @@ import type { PackageReads } from '../../../registry/ports.ts'
 import type { Database } from '../schema.ts'
 import { heldFileReads } from './held-files.ts'
 import { revisionReader } from './revision.ts'
+import { writtenOnce } from '../written-once.ts'
 import type { Source } from './source.ts'
 
 type VersionRow = Selectable<Database['versions']>
 type AssetRow = Omit<Selectable<Database['assets']>, 'origin'>
+
+const ASSET_COLUMNS = [
+  'assets.file',
+  'assets.size',
+  'assets.sha256',
+  'assets.sha512',
+  'assets.sha1',
+  'assets.md5',
+  'assets.blake2b',
+  'assets.created_at as asset_created_at',
+  'assets.path',
+  'assets.side_car_sha256',
+  'assets.side_car_size',
+  'assets.metadata as asset_metadata',
+  'assets.departure',
+  'assets.entry_point as asset_entry_point',
+] as const
+
+type OfName = { readonly domain: DomainName; readonly format: FormatId; readonly key: PackageKey }
+type InRepositories = OfName & { readonly repositories: readonly RepositoryName[] }
+
+const ofName = ({ domain, format, key }: OfName) => ({ domain, format, package: key })
+
+// What each request may ask, where nothing is remembered yet. Callers have no empty list of repositories.
+
+const selectName = writtenOnce((queries, of: OfName) =>
+  queries
+    .selectFrom('names')
+    .selectAll()
+    .where((eb) => eb.and(ofName(of))),
+)
+
+// Found by name, then read by key: SQLite takes the key alone for the better index, and would look at all packages of the domain.
+const selectPackages = writtenOnce((queries, of: OfName) =>
+  queries
+    .selectFrom('packages')
+    .selectAll()
+    .where((eb) => eb.and(ofName(of)))
+    .where('repository', 'in', (eb) =>
+      eb
+        .selectFrom('packages')
+        .select('repository')
+        .where((named) => named.and(ofName(of))),
+    )
+    .orderBy('repository'),
+)
+
+const selectTags = writtenOnce((queries, { repositories, ...of }: InRepositories) =>
+  queries
+    .selectFrom('tags')
+    .select(['repository', 'tag', 'version'])
+    .where((eb) => eb.and(ofName(of)))
+    .where('repository', 'in', repositories)
+    .orderBy('tag'),
+)
+
+const selectVersions = writtenOnce((queries, { repositories, ...of }: InRepositories) =>
+  queries
+    .selectFrom('versions')
+    .selectAll()
+    .where((eb) => eb.and(ofName(of)))
+    .where('repository', 'in', repositories)
+    .orderBy('created_at')
+    .orderBy('version'),
+)
+
+const selectAssets = writtenOnce((queries, { repositories, ...of }: InRepositories) =>
+  queries
+    .selectFrom('assets')
+    .selectAll()
+    .where((eb) => eb.and(ofName(of)))
+    .where('repository', 'in', repositories)
+    .orderBy('created_at')
+    .orderBy('file'),
+)
+
+const selectAsset = writtenOnce(
+  (queries, { domain, format, key, file, repositories }: InRepositories & { readonly file: string }) =>
+    queries
+      .selectFrom('assets')
+      .innerJoin('versions', (join) =>
+        join
+          .onRef('versions.domain', '=', 'assets.domain')
+          .onRef('versions.repository', '=', 'assets.repository')
+          .onRef('versions.format', '=', 'assets.format')
+          .onRef('versions.package', '=', 'assets.package')
+          .onRef('versions.version', '=', 'assets.version'),
+      )
+      .selectAll('versions')
+      .select(ASSET_COLUMNS)
+      .where((eb) =>
+        eb.and({ 'assets.domain': domain, 'assets.format': format, 'assets.package': key, 'assets.file': file }),
+      )
+      .where('assets.repository', 'in', repositories)
+      .orderBy('versions.created_at')
+      .orderBy('versions.version'),
+)
+
+// Domain by domain: there are few, and a package is found by its name only where its domain is known.
+const selectHolders = writtenOnce((queries, { format, key }: Omit<OfName, 'domain'>) =>
+  queries
+    .selectFrom('packages')
+    .innerJoin('domains', 'domains.name', 'packages.domain')
+    .select(['packages.domain', 'packages.repository', 'domains.owner'])
+    .where('packages.domain', 'in', (eb) => eb.selectFrom('domains').select('domains.name'))
+    .where((eb) => eb.and({ 'packages.format': format, 'packages.package': key }))
+    .orderBy('packages.domain')
+    .orderBy('packages.repository'),
+)
 
 /** Sorts after everything that a prefix can be continued with. */
 const AFTER_ALL = '\u{10FFFF}'
@@ -20,38 +130,17 @@ export function packageReads(source: Source): PackageReads {
     readRevision: revisionReader(executor),
     ...heldFileReads(executor),
     async findName(domain, format, key) {
-      const [row] = await executor.all(
-        queries
-          .selectFrom('names')
-          .selectAll()
-          .where((eb) => eb.and({ domain, format, package: key }))
-          .compile(),
-      )
+      const [row] = await executor.all(selectName(queries, { domain, format, key }))
       return row && { domain, format, key, owned: row.owned === 1, ingested: row.ingested === 1 }
     },
     async findPackages(domain, format, key) {
-      const rows = await executor.all(
-        queries
-          .selectFrom('packages')
-          .selectAll()
-          .where((eb) => eb.and({ domain, format, package: key }))
-          .orderBy('repository')
-          .compile(),
-      )
+      const rows = await executor.all(selectPackages(queries, { domain, format, key }))
       return rows.map(packageOf)
     },
     listVersions: (...of) => readVersions(source, ...of),
     async listTags(domain, repositories, format, key) {
       if (repositories.length === 0) return []
-      const rows = await executor.all(
-        queries
-          .selectFrom('tags')
-          .select(['repository', 'tag', 'version'])
-          .where((eb) => eb.and({ domain, format, package: key }))
-          .where('repository', 'in', repositories)
-          .orderBy('tag')
-          .compile(),
-      )
+      const rows = await executor.all(selectTags(queries, { domain, repositories, format, key }))
       return inOrderOf(repositories, rows)
     },
     findAsset: (...of) => findAsset(source, ...of),
@@ -78,49 +167,16 @@ async function readVersions(
 ): Promise<readonly PackageVersion[]> {
   if (repositories.length === 0) return []
   // Versions first: a version that is found has all the assets of its own commit in the second answer.
-  const versions = await executor.all(
-    queries
-      .selectFrom('versions')
-      .selectAll()
-      .where((eb) => eb.and({ domain, format, package: key }))
-      .where('repository', 'in', repositories)
-      .orderBy('created_at')
-      .orderBy('version')
-      .compile(),
-  )
+  const of = { domain, repositories, format, key }
+  const versions = await executor.all(selectVersions(queries, of))
   if (versions.length === 0) return []
-  const assets = await executor.all(
-    queries
-      .selectFrom('assets')
-      .selectAll()
-      .where((eb) => eb.and({ domain, format, package: key }))
-      .where('repository', 'in', repositories)
-      .orderBy('created_at')
-      .orderBy('file')
-      .compile(),
-  )
+  const assets = await executor.all(selectAssets(queries, of))
   const assetsOf = Map.groupBy(assets, (row) => `${row.repository}/${row.version}`)
   return inOrderOf(repositories, versions).map((row) => ({
     ...versionOf(row),
     assets: (assetsOf.get(`${row.repository}/${row.version}`) ?? []).map(assetOf),
   }))
 }
-
-const ASSET_COLUMNS = [
-  'assets.file',
-  'assets.size',
-  'assets.sha256',
-  'assets.sha512',
-  'assets.sha1',
-  'assets.md5',
-  'assets.blake2b',
-  'assets.created_at as asset_created_at',
-  'assets.path',
-  'assets.side_car_sha256',
-  'assets.side_car_size',
-  'assets.metadata as asset_metadata',
-  'assets.departure',
-] as const
 
 async function findAsset(
   { executor, queries }: Source,
@@ -129,58 +185,43 @@ async function findAsset(
   format: FormatId,
   key: PackageKey,
   file: string,
+  from?: ConnectionName,
 ) {
   if (repositories.length === 0) return undefined
-  const rows = await executor.all(
-    queries
-      .selectFrom('assets')
-      .innerJoin('versions', (join) =>
-        join
-          .onRef('versions.domain', '=', 'assets.domain')
-          .onRef('versions.repository', '=', 'assets.repository')
-          .onRef('versions.format', '=', 'assets.format')
-          .onRef('versions.package', '=', 'assets.package')
-          .onRef('versions.version', '=', 'assets.version'),
-      )
-      .selectAll('versions')
-      .select(ASSET_COLUMNS)
-      .where((eb) =>
-        eb.and({ 'assets.domain': domain, 'assets.format': format, 'assets.package': key, 'assets.file': file }),
-      )
-      .where('assets.repository', 'in', repositories)
-      .orderBy('versions.created_at')
-      .orderBy('versions.version')
-      .compile(),
-  )
+  const rows = await executor.all(selectAsset(queries, { domain, repositories, format, key, file }))
   const inOrder = inOrderOf(repositories, rows)
-  const row = inOrder.find(({ origin }) => origin === 'INTERNAL') ?? inOrder[0]
+  const isFrom = (row: (typeof rows)[number]) =>
+    row.origin === 'EXTERNAL' && (row.asset_entry_point ?? row.entry_point) === from
+  const row =
+    from === undefined
+      ? (inOrder.find(({ origin }) => origin === 'INTERNAL') ?? inOrder[0])
+      : inOrder.find((each) => isFrom(each))
   if (!row) return undefined
-  const asset = assetOf({ ...row, created_at: row.asset_created_at, metadata: row.asset_metadata })
+  const { asset_created_at: created_at, asset_metadata: metadata, asset_entry_point: entry_point } = row
+  const asset = assetOf({ ...row, created_at, metadata, entry_point })
   return { version: versionOf(row), asset }
 }
 
 async function listRetained(source: Source, connection: ConnectionName, format: FormatId, key: PackageKey) {
   const { executor, queries } = source
-  const holders = await executor.all(
-    queries
-      .selectFrom('domains')
-      .innerJoin('packages', 'packages.domain', 'domains.name')
-      .select(['packages.domain', 'packages.repository', 'domains.owner'])
-      .where((eb) => eb.and({ 'packages.format': format, 'packages.package': key }))
-      .orderBy('packages.domain')
-      .orderBy('packages.repository')
-      .compile(),
-  )
+  const holders = await executor.all(selectHolders(queries, { format, key }))
   const inDomains = [...Map.groupBy(holders, ({ domain }) => domain)].map(async ([domain, rows]) => {
     const owner = (rows[0] as (typeof rows)[number]).owner
     const repositories = rows.map(({ repository }) => repository)
     const versions = await readVersions(source, domain, repositories, format, key)
     return versions
-      .filter(({ origin, entryPoint }) => origin === 'EXTERNAL' && entryPoint === connection)
+      .filter(({ origin }) => origin === 'EXTERNAL')
+      .map((version) => ({ ...version, assets: version.assets.filter(isFrom(version, connection)) }))
+      .filter(({ assets }) => assets.length > 0)
       .map((version) => ({ owner, version }))
   })
   return (await Promise.all(inDomains)).flat()
 }
+
+const isFrom =
+  ({ entryPoint }: PackageVersion, connection: ConnectionName) =>
+  (asset: Asset): boolean =>
+    (asset.entryPoint ?? entryPoint) === connection
 
 async function listPackages(
   { executor, queries }: Source,
@@ -261,4 +302,5 @@ const assetOf = (row: Omit<AssetRow, 'domain' | 'repository' | 'format' | 'packa
       : { sha256: row.side_car_sha256, size: row.side_car_size },
   metadata: row.metadata,
   ...(row.departure !== null && { departure: JSON.parse(row.departure) as Departure }),
+  ...(row.entry_point !== null && { entryPoint: row.entry_point }),
 })

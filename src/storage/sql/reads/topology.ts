@@ -3,10 +3,12 @@ import type { Connection, Domain, Repository } from '../../../registry/model.ts'
 import type { DomainName, RepositoryName } from '../../../registry/names.ts'
 import type { TopologyReads } from '../../../registry/ports.ts'
 import type { Database } from '../schema.ts'
+import { mergeReads } from './merges.ts'
 import type { Source } from './source.ts'
 
 export function topologyReads({ executor, queries }: Source): TopologyReads {
   return {
+    ...mergeReads({ executor, queries }),
     async findSetting(key) {
       const [row] = await executor.all(queries.selectFrom('settings').select('value').where('key', '=', key).compile())
       return row?.value
