@@ -226,7 +226,8 @@ export async function openAsset(
 ): Promise<OpenedAsset> {
   const along = searchPath(scope.view, scope.repository.name)
   const names = along.map((repository) => repository.name)
-  const known = await parts.offers.find(scope, names, name, select)
+  const remembered = parts.offers.find(scope, names, name, select)
+  const known = remembered && (await remembered)
   if (known) return openOffered(parts, scope, name, select, known, options)
   const found = await parts.findAsset(scope, names, name, select.file)
   const isMeant = found && (select.path === undefined || found.asset.path === select.path)

@@ -59,7 +59,7 @@ beforeEach(async () => {
     },
   }
   remembering = { ...readParts, store: counted, offers: rememberOffers({ store, clock }) }
-  forgetful = { ...readParts, offers: { find: async () => undefined, remember: () => {} } }
+  forgetful = { ...readParts, offers: { find: () => undefined, remember: () => {} } }
   const name = `demo-${++named}`
   demo = pypiPackage(name)
   wheel = await publishUpstream(second)
@@ -203,6 +203,22 @@ describe('a file that is not here', () => {
     await outcomeOf(forgetful, { sideCar: false })
     const finds = { ...remembering, findAsset: async () => Promise.reject(new Error('was asked')) }
     expect(await outcomeOf(finds)).toEqual({ message: 'was asked' })
+  })
+
+  it('is not asked about any more once it is here', async () => {
+    let questions = 0
+    const { store, clock } = registry
+    const counted = {
+      ...store,
+      holdsFile: (...of: Parameters<typeof store.holdsFile>) => {
+        questions += 1
+        return store.holdsFile(...of)
+      },
+    }
+    const parts = { ...remembering, offers: rememberOffers({ store: counted, clock }) }
+    for (let times = 0; times < 4; times++)
+      expect(await outcomeOf(parts, { sideCar: false })).toMatchObject({ version: '1.0' })
+    expect(questions).toBe(1)
   })
 
   it.each([{ declared: true }, { declared: false }])(

@@ -18,16 +18,24 @@ export type KnownOffer = {
 }
 
 export type RememberedOffers = {
+  /** Nothing is waited for where nothing is remembered: of most files that are asked for, since those are here. */
   find(
     scope: Scope,
     along: readonly RepositoryName[],
     name: PackageName,
     select: AssetSelection,
-  ): Promise<KnownOffer | undefined>
+  ): Promise<KnownOffer | undefined> | undefined
   remember(scope: Scope, name: PackageName, select: AssetSelection, known: KnownOffer): void
 }
 
 type Remembered = { readonly known: KnownOffer; readonly topology: number; readonly package: number }
+
+type Asked = {
+  readonly scope: Scope
+  readonly along: readonly RepositoryName[]
+  readonly name: PackageName
+  readonly file: string
+}
 
 const REMEMBERED_BYTES = 8_000_000
 /** Of maps, objects and numbers, beside the texts in them. */
@@ -54,18 +62,25 @@ export function rememberOffers({
     return (await store.readRevision(of)).index
   }
 
+  const findStanding = async (key: string, known: KnownOffer, { scope, along, name, file }: Asked) => {
+    const now = clock.now()
+    for (const { connection, revision } of known.offered.asked) {
+      const isReadAlong = scope.index?.connection === connection
+      const index = isReadAlong ? scope.index.read : await readIndex(scope, name, connection)
+      if (index?.revision !== revision || !isFresh(index, now)) return undefined
+    }
+    if (!(await store.holdsFile(scope.domain.name, along, name.format, name.key, file))) return known
+    // It will be asked for again, and the store's answer costs as much as all else that is asked of it.
+    remembered.delete(key)
+    return undefined
+  }
+
   return {
-    async find(scope, along, name, select) {
-      const entry = remembered.get(keyOf(scope, name, select))
+    find(scope, along, name, select) {
+      const key = keyOf(scope, name, select)
+      const entry = remembered.get(key)
       if (!entry || entry.topology !== scope.view.counter || entry.package !== scope.packageCounter) return undefined
-      const now = clock.now()
-      for (const { connection, revision } of entry.known.offered.asked) {
-        const isReadAlong = scope.index?.connection === connection
-        const index = isReadAlong ? scope.index.read : await readIndex(scope, name, connection)
-        if (index?.revision !== revision || !isFresh(index, now)) return undefined
-      }
-      const isHere = await store.holdsFile(scope.domain.name, along, name.format, name.key, select.file)
-      return isHere ? undefined : entry.known
+      return findStanding(key, entry.known, { scope, along, name, file: select.file })
     },
 
     remember(scope, name, select, known) {
