@@ -17,5 +17,5 @@ export type Scope = {
   /** The counter of the package that is asked for, as the request read it; null where it read none. */
   readonly packageCounter: number | null
   /** The index that the request read along with it. */
-  readonly index?: { readonly connection: ConnectionName; readonly read: Revision['index'] }
+  readonly index?: { readonly connection: ConnectionName; readonly read: Revision['index'] } | null
 }

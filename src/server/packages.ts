@@ -152,7 +152,7 @@ async function enter(
     domain: view.domain,
     repository: readRepository(view, names.repository),
     packageCounter: name ? revision.package : null,
-    ...(index && { index: { connection: index, read: revision.index } }),
+    index: index && { connection: index, read: revision.index },
   }
   return { scope, read: { revision, index } }
 }
