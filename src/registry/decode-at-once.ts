@@ -20,12 +20,15 @@ export function decodeAtOnce(
   const bytes = pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces)
   if (coding === null) return bytes.byteLength > most ? undefined : bytes
   try {
-    return DECODERS[coding](bytes, { maxOutputLength: most })
+    return DECODERS[coding](bytes, { maxOutputLength: most, chunkSize: chunkFor(decodedSize([bytes], coding)) })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined
     throw new Error(`it is not ${coding}`, { cause: error })
   }
 }
+
+/** As few pieces as that may take: put together they are copied. */
+const chunkFor = (size: number): number => Math.min(Math.max(size + 1, 16 * 1024), 1024 * 1024)
 
 /** As far as it tells by itself, and no more than a guess: what was packed may lie about it. */
 export function decodedSize(pieces: readonly Uint8Array[], coding: ContentCoding): number {

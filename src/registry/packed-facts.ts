@@ -1,5 +1,6 @@
 import { promisify } from 'node:util'
 import { constants, zstdCompressSync, zstdDecompress, zstdDecompressSync } from 'node:zlib'
+import { inOnePiece } from './zstd-frame.ts'
 import type { IndexFacts, IndexFile, IndexVersion, PackedFacts } from './model.ts'
 
 // Facts of an index as they are kept and handed around: JSON text in zstd, each version and each file on a line of its own.
@@ -8,7 +9,6 @@ import type { IndexFacts, IndexFile, IndexVersion, PackedFacts } from './model.t
 // (a millisecond), and who wants all of them is in a worker thread.
 
 const decompress = promisify(zstdDecompress)
-const CHUNK = { chunkSize: 256 * 1024 }
 
 /** In a worker thread, or for small ones. */
 export const packFacts = (facts: IndexFacts): PackedFacts =>
@@ -24,7 +24,7 @@ function inLines({ serial, versions, files, lackSideCars = [] }: IndexFacts): st
 
 /** All of them. In a worker thread, or for small ones. */
 export const unpackFacts = (packed: PackedFacts): IndexFacts =>
-  JSON.parse(zstdDecompressSync(packed).toString('utf8')) as IndexFacts
+  JSON.parse(zstdDecompressSync(packed, inOnePiece(packed)).toString('utf8')) as IndexFacts
 
 /** The file that the index offers under the name, in the layout at this path where one is given, and its version. */
 export async function findFile(
@@ -82,7 +82,7 @@ const texts = new WeakMap<PackedFacts, Promise<Buffer>>()
 function textOf(packed: PackedFacts): Promise<Buffer> {
   const known = texts.get(packed)
   if (known) return known
-  const text = decompress(packed, CHUNK).then(withLines)
+  const text = decompress(packed, inOnePiece(packed)).then(withLines)
   texts.set(packed, text)
   text.catch(() => texts.delete(packed))
   return text

@@ -1,6 +1,5 @@
-import { zstdCompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { refuseHeavyIndex, unpackedSize } from './index-weight.ts'
+import { refuseHeavyIndex } from './index-weight.ts'
 
 describe('refuseHeavyIndex', () => {
   it.each([
@@ -14,17 +13,5 @@ describe('refuseHeavyIndex', () => {
     const weigh = () => refuseHeavyIndex(Buffer.from(text))
     if (isAccepted) expect(weigh).not.toThrow()
     else expect(weigh).toThrow(/more than can be read/)
-  })
-})
-
-describe('unpackedSize', () => {
-  it.each([40, 255, 256, 300, 65_791, 65_792, 2_000_000, 5_000_000])('%d bytes', (size) => {
-    const bytes = Buffer.from(Array.from({ length: size }, (_, at) => (at * 7919) % 251))
-    expect(unpackedSize(zstdCompressSync(bytes))).toBe(size)
-  })
-
-  it('of what says nothing', () => {
-    expect(unpackedSize(Buffer.alloc(4))).toBe(Infinity)
-    expect(unpackedSize(Buffer.alloc(40))).toBe(Infinity)
   })
 })

@@ -28,23 +28,3 @@ export function refuseHeavyIndex(document: Uint8Array): void {
     throw new RegistryError('upstream_down', `it has ${containers} lists and objects, more than can be read here`)
   }
 }
-
-/** How many bytes a zstd frame unpacks to, by its header (RFC 8878, section 3.1.1.1); Infinity where it does not say. */
-export function unpackedSize(frame: Uint8Array): number {
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength)
-  if (view.byteLength < 18) return Infinity
-  const descriptor = view.getUint8(4)
-  const isSingleSegment = (descriptor & 0x20) !== 0
-  const dictionaryId = [0, 1, 2, 4][descriptor & 0x03] ?? 0
-  const at = 5 + (isSingleSegment ? 0 : 1) + dictionaryId
-  switch (descriptor >>> 6) {
-    case 0:
-      return isSingleSegment ? view.getUint8(at) : Infinity
-    case 1:
-      return view.getUint16(at, true) + 256
-    case 2:
-      return view.getUint32(at, true)
-    default:
-      return Number(view.getBigUint64(at, true))
-  }
-}

@@ -11,6 +11,7 @@ import type { PackageName } from '../registry/names.ts'
 import { packIndex, type KnownBefore, type PackedIndex } from '../registry/pack-index.ts'
 import type { MergeJob, Merged } from '../registry/merge-job.ts'
 import { packFacts, unpackFacts } from '../registry/packed-facts.ts'
+import { inOnePiece } from '../registry/zstd-frame.ts'
 import { encode } from './content-encoding.ts'
 import { refuseHeavyIndex } from './index-weight.ts'
 
@@ -180,7 +181,7 @@ function withModel(
   let model = models.get(id)
   if (model === undefined) {
     if (!compressed) return 'forgotten'
-    const document = zstdDecompressSync(compressed)
+    const document = zstdDecompressSync(compressed, inOnePiece(compressed))
     model = readModel(document, name)
     models.set(id, model, document.byteLength)
   }

@@ -8,7 +8,7 @@ import { RegistryError } from '../registry/errors.ts'
 import type { MergeJob, Merged } from '../registry/merge-job.ts'
 import type { PackageName } from '../registry/names.ts'
 import type { KnownBefore, PackedIndex } from '../registry/pack-index.ts'
-import { unpackedSize } from './index-weight.ts'
+import { unpackedSize } from '../registry/zstd-frame.ts'
 import { RendersFirst } from './renders-first.ts'
 import type {
   ExcerptJob,

@@ -1,8 +1,12 @@
 import { statfs } from 'node:fs/promises'
 import { RegistryError } from '../../registry/errors.ts'
 
-/** For so long what the disk said last is believed, less what was begun since: an install begins hundreds of files in a second. */
+/**
+ * For so long what the disk said last is believed, less what was begun since: an install begins hundreds of small files in a second. These fail before
+ * anybody has a byte of them.
+ */
 const BELIEVED_MS = 500
+const SMALL_BYTES = 64 * 1024
 
 /** The room that is left on the disk of a folder. */
 export class Room {
@@ -20,7 +24,8 @@ export class Room {
    * well, so passing this promises nothing.
    */
   async require(bytes: number): Promise<void> {
-    if (bytes > this.#left || performance.now() - this.#askedAt > BELIEVED_MS) await this.#ask()
+    const isKnown = bytes <= this.#left && performance.now() - this.#askedAt < BELIEVED_MS
+    if (!isKnown || bytes > SMALL_BYTES) await this.#ask()
     if (this.#left < bytes) throw new RegistryError('disk_full', 'The registry has no room left on its disk')
     this.#left -= bytes
   }
