@@ -65,15 +65,35 @@ async function readFrom(source: PypiPeer, url: string): Promise<Buffer> {
   return body
 }
 
-/** Granary's pages, in its own name, and all that was asked of the upstream. */
-async function giveEverything(nginx: PypiNginx, source: PypiPeer, paths: readonly string[]): Promise<void> {
+/** Granary's pages, in its own name, all that was asked of the upstream, and the metadata that Granary offers beyond it. */
+async function giveEverything(
+  nginx: PypiNginx,
+  source: PypiPeer,
+  mirror: Mirror,
+  paths: readonly string[],
+): Promise<void> {
   const root = new URL('../', source.registry).href
-  for (const path of paths.filter((each) => isWheel(each) || isMetadata(each)))
-    await nginx.giveFile(path, await readFrom(source, `${root}${path.slice(1)}`))
+  const give = async (path: string) => nginx.giveFile(path, await readFrom(source, `${root}${path.slice(1)}`))
+  for (const path of paths.filter((each) => isWheel(each) || isMetadata(each))) await give(path)
   for (const name of paths.filter(isPage).map((path) => path.split('/')[2] ?? '')) {
     const page = plain((await readPage(source, name, 'json')).answer).toString()
     await nginx.givePage(name, 'json', gzipSync(page.replaceAll(root, nginx.root)))
+    const theirs = new Set((await withMetadata(`${mirror.registry}${name}/`)).map(({ filename }) => filename))
+    const beyond = (JSON.parse(page) as Page).files.filter(offersMetadata)
+    for (const { filename, url } of beyond)
+      if (!theirs.has(filename)) await give(`${url.slice(root.length - 1)}.metadata`)
   }
+}
+
+type PageFile = { readonly filename: string; readonly url: string; readonly 'core-metadata'?: unknown }
+type Page = { readonly files: readonly PageFile[] }
+
+const offersMetadata = (file: PageFile): boolean => Boolean(file['core-metadata'])
+
+async function withMetadata(url: string): Promise<readonly PageFile[]> {
+  const { status, body } = await ask(url, { headers: { accept: 'application/vnd.pypi.simple.v1+json' } })
+  if (status !== 200) throw new Error(`${url} answered ${status}`)
+  return (JSON.parse(body.toString()) as Page).files.filter(offersMetadata)
 }
 
 type Samples = Map<PypiPeerName, readonly Sample[]>
@@ -154,7 +174,7 @@ export const install: PypiCase = async (settings) => {
   {
     await using source = await startGranary(settings.mirror.registry)
     const paths = await fillMirror(source, settings.mirror)
-    if (nginx) await giveEverything(nginx, source, paths)
+    if (nginx) await giveEverything(nginx, source, settings.mirror, paths)
   }
   const results: Result[] = []
   for (const name of NAMES) results.push(...(await measure(settings, nginx, name)))
