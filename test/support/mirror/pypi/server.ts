@@ -83,8 +83,12 @@ const pathOf = (url: string): string => new URL(url).pathname.replace(/^.*(?=\/p
 
 const placed = (page: Page, origin: string): Page => ({
   ...page,
-  files: page.files.map((file) => ({ ...file, url: origin + pathOf(file.url) })),
+  files: page.files.map((file) => ({ ...file, ...offeredMetadata(file), url: origin + pathOf(file.url) })),
 })
+
+/** The public index has it of every wheel; some mirrors of it do not say so of all. `findFile` has it in any case. */
+const offeredMetadata = ({ filename, 'core-metadata': offered }: Page['files'][number]) =>
+  offered || !filename.endsWith('.whl') ? {} : { 'core-metadata': true }
 
 async function findFile(path: string): Promise<MirrorAnswer> {
   const kept = await joined(files, path, async () => {
