@@ -13,6 +13,7 @@ const NOT_OURS = [
   join('.ci', 'venv'),
   join('.ci', 'pypi-clients', 'venvs'),
   join('bench', 'results'),
+  join('bench', 'venvs'),
 ]
 
 type Source = { readonly path: string; readonly text: string }
