@@ -1,3 +1,4 @@
+import type { ReadableBlob } from './blob-store.ts'
 import { outageOf, RegistryError } from './errors.ts'
 import type { Connection, IndexVersion, PackageVersion, Repository } from './model.ts'
 import type { ConnectionName, FormatId, PackageName } from './names.ts'
@@ -9,6 +10,7 @@ import { findMergedSource, mergingOf, type MergedParts } from './read-merged.ts'
 import type { Scope } from './scope.ts'
 import { findVersion } from './packed-facts.ts'
 import { connectionsAlong, connectionsOfFormat, mayBeAsked, searchPath } from './topology.ts'
+import { wholeOf } from './whole-blob.ts'
 
 // The doors for what registries keep beside packages: documents about one version, documents about the registry itself, and
 // questions about packages. The same policy stands in them as in the doors of read.ts; see decision 0016.
@@ -136,7 +138,7 @@ async function readOne(
     await using blob = await parts.blobs.open(document.sha256, document)
     if (blob) {
       parts.used(document.sha256)
-      return { bytes: await wholeOf(blob), stale }
+      return { bytes: await bytesOf(blob), stale }
     }
     if (isSecondTry) throw new Error(`The document ${document.sha256} is missing from the blob store`)
     // Lost or damaged: it is given up, and fetched anew.
@@ -145,18 +147,9 @@ async function readOne(
   return undefined
 }
 
-async function wholeOf(blob: {
-  readonly size: number
-  readonly bytes?: Uint8Array
-  read(into: Uint8Array, position: number): Promise<number>
-}): Promise<Uint8Array> {
-  if (blob.bytes) return blob.bytes
-  const bytes = new Uint8Array(blob.size)
-  for (let at = 0; at < bytes.length;) {
-    const read = await blob.read(bytes.subarray(at), at)
-    if (read === 0) throw new Error('A stored document ended before its size')
-    at += read
-  }
+async function bytesOf(blob: ReadableBlob & { readonly size: number }): Promise<Uint8Array> {
+  const bytes = blob.bytes ?? (await wholeOf(blob))
+  if (!bytes) throw new Error('A stored document ended before its size')
   return bytes
 }
 

@@ -2,7 +2,8 @@ import { entryPointOf, onlyFiles } from './entry-points.ts'
 import type { CachedIndex, Connection, Hex, PackageVersion, PackedFacts } from './model.ts'
 import type { ConnectionName } from './names.ts'
 import type { FileHere, MergePlan, MergeRule } from './plan-merge.ts'
-import type { BlobStore, ReadableBlob } from './blob-store.ts'
+import { wholeOf } from './whole-blob.ts'
+import type { BlobStore } from './blob-store.ts'
 
 // What a worker thread is given to merge: the documents and facts of the indexes, and what is here of the package.
 
@@ -61,17 +62,6 @@ async function documentOf(blobs: BlobStore, index: CachedIndex) {
   await using blob = await blobs.open(index.document.sha256, index.document)
   const compressed = blob && (await wholeOf(blob))
   return compressed ? { sha256: index.document.sha256, compressed, facts: index.facts } : null
-}
-
-async function wholeOf(blob: ReadableBlob & { readonly size: number }): Promise<Uint8Array | undefined> {
-  // A copy: it moves to another thread.
-  const bytes = new Uint8Array(blob.size)
-  for (let at = 0; at < bytes.length;) {
-    const read = await blob.read(bytes.subarray(at), at)
-    if (read === 0) return undefined
-    at += read
-  }
-  return bytes
 }
 
 const filesOf = ({ version, status, assets }: PackageVersion): readonly FileHere[] =>

@@ -7,6 +7,7 @@ import type { BlobLedger, Clock, PackageReads, Revision } from '../registry/port
 import type { PackageSources, ReadOptions } from '../registry/read.ts'
 import type { Scope } from '../registry/scope.ts'
 import { ByteLru } from '../registry/byte-lru.ts'
+import { wholeOf } from '../registry/whole-blob.ts'
 import { hashInSteps } from './hash-in-steps.ts'
 import type { KeptEntry } from './kept-entry.ts'
 import type { KeptFiles } from './kept-files.ts'
@@ -248,13 +249,8 @@ async function readDocument(
   // A copy: what is rendered from moves to another thread.
   if (document.bytes) return document.bytes.slice()
   await using blob = await parts.blobs.open(document.sha256, document)
-  if (!blob) return undefined
-  const bytes = new Uint8Array(blob.size)
-  for (let at = 0; at < bytes.length;) {
-    const read = await blob.read(bytes.subarray(at), at)
-    if (read === 0) return undefined
-    at += read
-  }
+  const bytes = blob && (await wholeOf(blob))
+  if (!bytes) return undefined
   // A flipped bit passes the decompression more often than not, and would be rendered into what clients install by.
   return (await hashInSteps(bytes)).toString('hex') === document.sha256 ? bytes : undefined
 }

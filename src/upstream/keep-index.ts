@@ -7,6 +7,7 @@ import type { PackedIndex } from '../registry/pack-index.ts'
 import { findFiles } from '../registry/packed-facts.ts'
 import type { BlobStore } from '../registry/blob-store.ts'
 import type { Clock, MetadataStore } from '../registry/ports.ts'
+import { wholeOf } from '../registry/whole-blob.ts'
 import { freshUntil } from './freshness.ts'
 
 /** What a kept document (in zstd) says of single files. Done in a worker thread. */
@@ -138,11 +139,6 @@ async function excerptsOf(parts: KeepParts, name: PackageName, cached: CachedInd
   await using blob = await parts.blobs.open(cached.document.sha256, cached.document)
   // Lost: then only what the rows tell of them can be shown.
   if (!blob) return {}
-  const bytes = new Uint8Array(blob.size)
-  for (let at = 0; at < bytes.length;) {
-    const count = await blob.read(bytes.subarray(at), at)
-    if (count === 0) return {}
-    at += count
-  }
-  return parts.excerpt(name.format, bytes, name, files)
+  const bytes = await wholeOf(blob)
+  return bytes ? parts.excerpt(name.format, bytes, name, files) : {}
 }
