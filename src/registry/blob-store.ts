@@ -31,7 +31,7 @@ export interface PendingBlob extends AsyncDisposable {
   finish(): Promise<Landed>
   /** Reads what was written so far, at most up to `size`. Does not wait. */
   read(into: Uint8Array, position: number): Promise<number>
-  /** Makes the bytes durable under their sha256; the same bytes landing twice is fine. Calls `finish` if nobody did. */
+  /** Lands the bytes under their sha256, durably unless they are replaceable; the same bytes landing twice is fine. Calls `finish` if nobody did. */
   commit(): Promise<Landed>
 }
 

@@ -283,7 +283,7 @@ export type Download = {
   readonly body: ReadableBlob
   /** True where an earlier request had started it. */
   readonly joined: boolean
-  /** Resolves when the verified bytes are durable; rejects where they never will be. */
+  /** Resolves when the verified bytes are in the store; rejects where they never will be. */
   readonly landed: Promise<Landed>
 }
 

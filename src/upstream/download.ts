@@ -156,7 +156,7 @@ class Fill {
     return this.#begun.promise
   }
 
-  /** `onLanded` runs once the bytes are durable, and before what this returns resolves. */
+  /** `onLanded` runs once the bytes are in the store, and before what this returns resolves. */
   join(onLanded: OnLanded | undefined): Promise<Landed> {
     if (!onLanded) return this.#landed.promise
     if (this.#wanted) {
@@ -194,7 +194,7 @@ class Fill {
     }
   }
 
-  /** One answer, from its head to durable bytes. */
+  /** One answer, from its head to bytes in the store. */
   async #receive(response: OutboundResponse): Promise<Landed> {
     const { blobs, maxFileBytes } = this.#parts
     if (response.status !== 200) throw goneUpstream(this.#connection, this.#file.file)

@@ -15,7 +15,7 @@ type Source = { readonly pending: PendingBlob; readers: number; isOver: boolean 
 
 /**
  * A file that arrives, with any number of readers at any position. They see bytes as these come, but for the last ones:
- * nobody gets a whole file that was not verified and durable.
+ * nobody gets a whole file that was not verified and kept.
  */
 export class GrowingBlob {
   readonly #openLanded: OpenLanded
@@ -74,7 +74,7 @@ export class GrowingBlob {
     return true
   }
 
-  /** All bytes are there, verified and durable. Who reads already goes on where they were written: most files are small, and in memory there. */
+  /** All bytes are there, verified and in the store. Who reads already goes on where they were written: most files are small, and in memory there. */
   async land(landed: Landed): Promise<void> {
     this.#end = { landed }
     this.#wake()
