@@ -1,5 +1,5 @@
-import type { Caller, Instant, PackageVersion } from './model.ts'
-import type { AccountId, DomainName, FormatId, PackageKey, RepositoryName } from './names.ts'
+import type { Caller, Domain, Instant, PackageVersion } from './model.ts'
+import type { AccountId, DomainName, FormatId, PackageKey, PackageName, RepositoryName } from './names.ts'
 
 /**
  * Something that happened, as the write that made it happen records it. The store adds a sequence number that rises with
@@ -34,6 +34,20 @@ export type AssetChanges = {
   readonly assetsUpdated?: number
   readonly assetsRemoved?: number
 }
+
+/** What events about a package as one repository has it say of that. */
+export const packageDetail = (
+  { name: domainName, owner: domainOwner }: Pick<Domain, 'name' | 'owner'>,
+  repositoryName: RepositoryName,
+  { format, namespace, name }: PackageName,
+) => ({
+  domainName,
+  domainOwner,
+  repositoryName,
+  packageFormat: format,
+  packageNamespace: namespace,
+  packageName: name,
+})
 
 /** The event of one version that came to be, changed or went. Members are CodeArtifact's, but for `actor` and `packageVersionOrigin`. */
 export function packageVersionEvent(

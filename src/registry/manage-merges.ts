@@ -1,5 +1,6 @@
 import type { Change } from './changes.ts'
 import { RegistryError } from './errors.ts'
+import { packageDetail } from './events.ts'
 import { announce, type ManageContext } from './manage.ts'
 import type { MergeMode, Repository } from './model.ts'
 import { displayName, type PackageName } from './names.ts'
@@ -26,12 +27,7 @@ export function planPutMerge(
     account: domain.owner,
     domain: domain.name,
     detail: {
-      domainName: domain.name,
-      domainOwner: domain.owner,
-      repositoryName: repository,
-      packageFormat: name.format,
-      packageNamespace: name.namespace,
-      packageName: name.name,
+      ...packageDetail(domain, repository, name),
       displayName: displayName(name),
       mode,
     },

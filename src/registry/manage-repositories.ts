@@ -1,5 +1,6 @@
 import type { Change } from './changes.ts'
 import { RegistryError } from './errors.ts'
+import { packageDetail } from './events.ts'
 import { announce, type ManageContext } from './manage.ts'
 import type { OriginControls, Repository, Withdrawn } from './model.ts'
 import { displayName, type AccountId, type ConnectionName, type PackageName, type RepositoryName } from './names.ts'
@@ -164,12 +165,7 @@ export function planSetOrigin(
       account: domain.owner,
       domain: domain.name,
       detail: {
-        domainName: domain.name,
-        domainOwner: domain.owner,
-        repositoryName: repository.name,
-        packageFormat: name.format,
-        packageNamespace: name.namespace,
-        packageName: name.name,
+        ...packageDetail(domain, repository.name, name),
         displayName: displayName(name),
         restrictions: origin,
       },

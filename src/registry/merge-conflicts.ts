@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Change } from './changes.ts'
 import { RegistryError } from './errors.ts'
-import { managementEvent } from './events.ts'
+import { managementEvent, packageDetail } from './events.ts'
 import { STRONGEST_FIRST } from './departures.ts'
 import type { DeclaredDigests, Instant, Repository } from './model.ts'
 import type { PackageName } from './names.ts'
@@ -28,7 +28,7 @@ export async function announceDropped(
   const at = { domain, repository, format: name.format, key: name.key }
   for (let attempt = 1; ; attempt++) {
     const noted = new Set((await store.listMergeConflicts(at)).map(({ file, digest }) => `${digest} ${file}`))
-    const news = dropped.filter((one) => !noted.has(`${digestOf(one.dropped.digests)} ${one.file}`))
+    const news = dropped.filter((one) => !noted.has(keyOf(one)))
     if (news.length === 0) return
     try {
       return await store.commit(planAnnouncements(scope, setting.repository, name, news, clock.now()))
@@ -38,6 +38,8 @@ export async function announceDropped(
     }
   }
 }
+
+const keyOf = ({ file, dropped }: Dropped): string => `${digestOf(dropped.digests)} ${file}`
 
 /** The strongest. */
 function digestOf(digests: DeclaredDigests): string {
@@ -54,7 +56,7 @@ function planAnnouncements(
   now: Instant,
 ): readonly Change[] {
   const at = { domain: domain.name, repository: repository.name, format: name.format, key: name.key }
-  const each = [...new Map(dropped.map((one) => [`${digestOf(one.dropped.digests)} ${one.file}`, one])).values()]
+  const each = [...new Map(dropped.map((one) => [keyOf(one), one])).values()]
   const byVersion = Map.groupBy(each, ({ version }) => version)
   return [
     ...each.map((one): Change => ({
@@ -73,12 +75,7 @@ function planAnnouncements(
         account: domain.owner,
         domain: domain.name,
         detail: {
-          domainName: domain.name,
-          domainOwner: domain.owner,
-          repositoryName: repository.name,
-          packageFormat: name.format,
-          packageNamespace: name.namespace,
-          packageName: name.name,
+          ...packageDetail(domain, repository.name, name),
           packageVersion: version,
           files: files.map(({ file, kept, dropped: other }) => ({
             file,

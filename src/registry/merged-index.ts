@@ -1,3 +1,4 @@
+import { believedFreshness } from './believed-freshness.ts'
 import { ByteLru } from './byte-lru.ts'
 import { announceDropped } from './merge-conflicts.ts'
 import { gatherJob, type MergeJob, type Merged } from './merge-job.ts'
@@ -146,12 +147,9 @@ async function tokenNow(
       rule,
       revisions.map(({ index }) => index?.revision),
     ),
-    isFresh: revisions.every(({ index }) => index && now < index.freshUntil && index.freshUntil < now + LONGEST_MS),
+    isFresh: revisions.every(({ index }) => index && now < believedFreshness(index.freshUntil, now)),
   }
 }
-
-/** No index is fresh for longer. */
-const LONGEST_MS = 3600_000
 
 async function readSource(
   { store, upstream, sideCars }: MergeParts,

@@ -1,3 +1,4 @@
+import { believedFreshness } from './believed-freshness.ts'
 import { ByteLru } from './byte-lru.ts'
 import type { HeldFileReads } from './held-files.ts'
 import type { Instant, KeptSideCar } from './model.ts'
@@ -40,8 +41,6 @@ type Asked = {
 const REMEMBERED_BYTES = 8_000_000
 /** Of maps, objects and numbers, beside the texts in them. */
 const OVERHEAD_BYTES = 1_000
-/** No index is fresh for longer: one that says so is from a clock that was set back since. */
-const LONGEST_FRESHNESS_MS = 3600_000
 
 /**
  * Remembers who offers a file for as long as all counters stand that it was made from: topology and rules, the package's, and the revision of
@@ -99,7 +98,7 @@ const keyOf = ({ domain, repository }: Scope, { format, key }: PackageName, { fi
   `${domain.name} ${repository.name} ${format} ${key} ${path} ${file}`
 
 const isFresh = ({ freshUntil }: NonNullable<Revision['index']>, now: Instant): boolean =>
-  now < freshUntil && freshUntil <= now + LONGEST_FRESHNESS_MS
+  now < believedFreshness(freshUntil, now)
 
 /**
  * Its digest is declared by the index, or it was read out of the file, and the revision moves when that is done anew. An

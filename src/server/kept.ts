@@ -1,4 +1,5 @@
 import type { ContentEncoding, Format, KeptAnswer } from '../formats/format.ts'
+import { believedFreshness } from '../registry/believed-freshness.ts'
 import { RegistryError } from '../registry/errors.ts'
 import type { Hex, Instant } from '../registry/model.ts'
 import type { ConnectionName, PackageName } from '../registry/names.ts'
@@ -47,9 +48,6 @@ export type KeptParts = {
 /** After this long without an answer from upstream a stale copy is no longer served at once: the request waits for a fresh one first. */
 const SERVE_STALE_FOR_MS = 24 * 3600_000
 
-/** No index is fresh for longer: one that says so is from a clock that was set back since. */
-const LONGEST_FRESHNESS_MS = 3600_000
-
 /** What was retained alters no counter; an answer that consists of it is looked at again this soon. */
 const RETAINED_HOLDS_MS = 60_000
 
@@ -88,7 +86,7 @@ export function createKept(parts: KeptParts) {
       const of = { domain: scope.domain.name, format: name.format, key: name.key, index: connection }
       const { index } = connection === read.index ? read.revision : await parts.store.readRevision(of)
       if (index?.revision !== revision) return null
-      until = Math.min(until, index.freshUntil > now + LONGEST_FRESHNESS_MS ? now : index.freshUntil)
+      until = Math.min(until, believedFreshness(index.freshUntil, now))
     }
     return until
   }

@@ -4,6 +4,15 @@ import { accountId, connectionName, domainName, format, namespace, packageNamePa
 
 const versions = z.array(z.string())
 
+const ofPackage = {
+  domain: path('domain', domainName),
+  repository: path('repository', repositoryName),
+  domainOwner: query('domain-owner', accountId.optional()),
+  format: query('format', format),
+  namespace: query('namespace', namespace.optional()),
+  package: query('package', packageNamePart),
+}
+
 export const refreshPackage = operation({
   name: 'RefreshPackage',
   summary: 'Asks the upstream of a package now, however fresh what is known of it is, and tells what changed.',
@@ -11,14 +20,7 @@ export const refreshPackage = operation({
     'The upstream is the one that the repository draws the name from. Where it cannot be asked the answer is 502: nothing is said of an older copy.',
   method: 'POST',
   path: '/api/domains/{domain}/repositories/{repository}/refresh',
-  input: {
-    domain: path('domain', domainName),
-    repository: path('repository', repositoryName),
-    domainOwner: query('domain-owner', accountId.optional()),
-    format: query('format', format),
-    namespace: query('namespace', namespace.optional()),
-    package: query('package', packageNamePart),
-  },
+  input: ofPackage,
   output: z.object({
     connection: connectionName,
     state: z.enum(['present', 'absent']).describe('absent: the upstream says that it has no such package.'),
@@ -48,15 +50,6 @@ export const refreshPackage = operation({
     },
   ],
 })
-
-const ofPackage = {
-  domain: path('domain', domainName),
-  repository: path('repository', repositoryName),
-  domainOwner: query('domain-owner', accountId.optional()),
-  format: query('format', format),
-  namespace: query('namespace', namespace.optional()),
-  package: query('package', packageNamePart),
-}
 
 const mode = z
   .enum(['never', 'extra-wheels', 'all'])
